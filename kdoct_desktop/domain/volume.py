@@ -1,0 +1,158 @@
+"""One OCT scan of one eye, as the device wrote it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Laterality(StrEnum):
+    """Which eye. An unknown eye is ``None``, never a default."""
+
+    OD = "OD"
+    OS = "OS"
+
+
+class Provenance(StrEnum):
+    """Where a value came from."""
+
+    DEVICE = "device"
+    DERIVED = "derived"
+    ASSUMED = "assumed"
+    USER = "user"
+    UNKNOWN = "unknown"
+
+
+class ScanPattern(StrEnum):
+    """How the beam moved over the eye."""
+
+    RASTER = "raster"
+    LINE = "line"
+    RADIAL = "radial"
+    CIRCLE = "circle"
+    ONH = "onh"
+    ANTERIOR = "anterior"
+    ANGIOGRAPHY = "angiography"
+    UNKNOWN = "unknown"
+
+
+class LocalizerKind(StrEnum):
+    """What the picture that locates the B-scans shows."""
+
+    SLO = "slo"
+    FUNDUS = "fundus"
+    EN_FACE = "en face"
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """Sampling distances in millimetres; None where the source gives no scale.
+
+    Attributes:
+        bscan_mm: Distance between neighbouring B-scans.
+        axial_mm: Distance between neighbouring pixels in depth.
+        ascan_mm: Distance between neighbouring A-scans.
+        provenance: Where the three values came from.
+    """
+
+    bscan_mm: float | None = None
+    axial_mm: float | None = None
+    ascan_mm: float | None = None
+    provenance: Provenance = Provenance.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the user should know about a volume that is still usable.
+
+    Attributes:
+        code: Stable lower-case identifier with hyphens.
+        message: One plain sentence without patient data.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Localizer:
+    """The picture on which the B-scans lie.
+
+    Attributes:
+        pixels: uint8, axes (row, column) or (row, column, RGB), read-only.
+        kind: What it shows.
+        pixel_mm: Size of a pixel (row, column) in millimetres; None where unknown.
+    """
+
+    pixels: NDArray[np.uint8]
+    kind: LocalizerKind
+    pixel_mm: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a volume came from, without any patient data.
+
+    Attributes:
+        label: What the user is shown: the file's or folder's name.
+        sha256: Hash over the bytes of the file, or over the sorted hashes of the files.
+        format: Reader's name for the format, for example ``"DICOM OPT"``.
+        key: Tells several volumes of one input apart (series UID, page range); unique in an input.
+    """
+
+    label: str
+    sha256: str
+    format: str
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OctVolume:
+    """One scan of one eye.
+
+    Attributes:
+        voxels: uint8 grey values, axes (bscan, depth, ascan), read-only.
+        source: Where it came from.
+        spacing: Sampling distances in millimetres; None where the source gives no scale.
+        scan_pattern: How the beam moved.
+        laterality: OD or OS; None where the source does not say. Never guessed.
+        laterality_provenance: Where the eye came from.
+        order_provenance: Where the order of the B-scans came from.
+        localizer: Picture on which the B-scans lie; None where the source has none.
+        scan_lines: float32, axes (bscan, start/end, row/column), in localizer pixels from 0;
+            None where the source gives no positions.
+        acquired: When the device took it.
+        device: Manufacturer and model as the file says.
+        notices: What the user should know.
+    """
+
+    voxels: NDArray[np.uint8]
+    source: Source
+    spacing: Spacing = field(default_factory=Spacing)
+    scan_pattern: ScanPattern = ScanPattern.UNKNOWN
+    laterality: Laterality | None = None
+    laterality_provenance: Provenance = Provenance.UNKNOWN
+    order_provenance: Provenance = Provenance.UNKNOWN
+    localizer: Localizer | None = None
+    scan_lines: NDArray[np.float32] | None = None
+    acquired: datetime | None = None
+    device: str | None = None
+    notices: tuple[Notice, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.voxels.ndim != 3 or self.voxels.dtype != np.uint8 or 0 in self.voxels.shape:
+            raise ValueError("voxels must be a non-empty uint8 array (bscan, depth, ascan)")
+        if self.scan_lines is not None and self.scan_lines.shape != (len(self.voxels), 2, 2):
+            raise ValueError("scan_lines must have the shape (bscan, 2, 2)")
+        self.voxels.flags.writeable = False
+
+    @property
+    def bscan_count(self) -> int:
+        """Number of B-scans."""
+        return int(self.voxels.shape[0])
+
+    def with_laterality(self, eye: Laterality, provenance: Provenance) -> "OctVolume":
+        """The same scan with the eye stated by `provenance`."""
+        return replace(self, laterality=eye, laterality_provenance=provenance)

@@ -1,0 +1,1 @@
+"""Results out: report content, PDF, JSON and CSV."""

@@ -1,0 +1,194 @@
+"""The rule from B-scans to an eye."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from kdoct_desktop.domain.finding import (
+    EyeRule,
+    Finding,
+    FindingState,
+    Urgency,
+    UrgencyMap,
+    calibrate,
+    eye_scores,
+    summarise,
+)
+from kdoct_desktop.domain.prediction import (
+    BscanPrediction,
+    ModelIdentity,
+    Prediction,
+    ProviderReport,
+)
+from kdoct_desktop.domain.quality import Quality, QualityState
+from kdoct_desktop.domain.volume import OctVolume, Provenance, ScanPattern, Source, Spacing
+
+CLASSES = ("NORMAL", "DRUSEN", "CNV", "DME")
+RULE = EyeRule(thresholds={"DRUSEN": 0.5, "CNV": 0.5, "DME": 0.5})
+URGENCY = UrgencyMap(
+    "1",
+    {
+        "CNV": Urgency.URGENT,
+        "DME": Urgency.SEMI_URGENT,
+        "DRUSEN": Urgency.ROUTINE,
+        "NORMAL": Urgency.OBSERVE,
+    },
+)
+
+
+def volume(count: int, *, step_mm: float | None = 0.12, line: bool = False) -> OctVolume:
+    return OctVolume(
+        voxels=np.zeros((count, 8, 8), np.uint8),
+        source=Source("test", "0" * 64, "test"),
+        spacing=Spacing(step_mm, 0.004, 0.01, Provenance.DEVICE),
+        scan_pattern=ScanPattern.LINE if line else ScanPattern.RASTER,
+    )
+
+
+def prediction(
+    rows: Sequence[tuple[float, ...]],
+    *,
+    ood: int = 0,
+    quality: tuple[QualityState, int] = (QualityState.GOOD, 0),
+) -> Prediction:
+    bscans = tuple(
+        BscanPrediction(
+            index=index,
+            logits=tuple(float(np.log(p)) for p in row),
+            probabilities=row,
+            completeness_error=0.0,
+            ood_distance=0.1,
+            ood=index < ood,
+            quality=Quality(quality[0], ("weak signal",)) if index < quality[1] else Quality(),
+        )
+        for index, row in enumerate(rows)
+    )
+    return Prediction(
+        model=ModelIdentity("m", "1", "0" * 64, CLASSES, CLASSES),
+        provider=ProviderReport("auto", "cpu", 1.0, 0.0),
+        preprocessing="0" * 64,
+        views=("identity",),
+        bscans=bscans,
+        cams=np.zeros((len(rows), 4, 2, 2), np.float32),
+        frames=np.tile(np.array([0, 8, 0, 8], np.int32), (len(rows), 1)),
+    )
+
+
+NORMAL_ROW = (0.91, 0.03, 0.03, 0.03)
+CNV_ROW = (0.03, 0.03, 0.91, 0.03)
+DRUSEN_ROW = (0.03, 0.91, 0.03, 0.03)
+
+
+def say(rows: Sequence[tuple[float, ...]], **options: object) -> Finding:
+    predicted = prediction(rows, **options)  # type: ignore[arg-type]
+    return summarise(volume(len(rows)), predicted, rule=RULE, urgency=URGENCY)
+
+
+def test_the_score_is_the_best_mean_of_adjacent_bscans() -> None:
+    table = np.array([[0.1], [0.9], [0.2], [0.6], [0.7], [0.8]])
+
+    assert eye_scores(table, 3)[0] == pytest.approx(0.7)
+    assert eye_scores(table[:2], 3)[0] == pytest.approx(0.5)
+
+
+def test_a_healthy_volume_is_normal_and_only_observed() -> None:
+    finding = say([NORMAL_ROW] * 25)
+
+    assert finding.state is FindingState.FOUND
+    assert (finding.class_code, finding.urgency) == ("NORMAL", Urgency.OBSERVE)
+    assert not finding.needs_human_read
+    assert finding.evidence_range is None
+
+
+def test_three_adjacent_bscans_carry_a_finding_and_its_range() -> None:
+    finding = say([NORMAL_ROW] * 10 + [CNV_ROW] * 4 + [NORMAL_ROW] * 10)
+
+    assert (finding.class_code, finding.urgency) == ("CNV", Urgency.URGENT)
+    assert finding.evidence_range == (10, 13)
+    assert finding.strongest_bscan in range(10, 14)
+
+
+def test_one_loud_bscan_alone_does_not_alarm() -> None:
+    assert say([NORMAL_ROW] * 12 + [CNV_ROW] + [NORMAL_ROW] * 12).class_code == "NORMAL"
+
+
+def test_a_peak_whose_neighbours_stay_below_the_threshold_is_called_isolated() -> None:
+    near = (0.59, 0.02, 0.37, 0.02)
+    finding = say([NORMAL_ROW] * 10 + [near, CNV_ROW, near] + [NORMAL_ROW] * 10)
+
+    assert finding.class_code == "CNV"
+    assert "isolated-bscan" in [reason.code for reason in finding.reasons]
+    assert finding.needs_human_read
+
+
+def test_the_more_urgent_of_two_findings_leads_and_both_are_named() -> None:
+    finding = say([DRUSEN_ROW] * 10 + [CNV_ROW] * 3 + [NORMAL_ROW] * 10)
+
+    assert finding.class_code == "CNV"
+    assert any("CNV, DRUSEN" in reason.message for reason in finding.reasons)
+
+
+def test_too_few_bscans_are_limited_coverage_and_never_normal() -> None:
+    finding = say([NORMAL_ROW] * 3)
+
+    assert finding.state is FindingState.LIMITED_COVERAGE
+    assert finding.class_code is None
+    assert finding.urgency is Urgency.NEEDS_HUMAN_READ
+
+
+def test_a_disease_seen_in_a_line_scan_is_reported_with_the_coverage() -> None:
+    finding = summarise(volume(1, line=True), prediction([CNV_ROW]), rule=RULE, urgency=URGENCY)
+
+    assert finding.class_code == "CNV"
+    assert finding.reasons[0].code == "limited-coverage"
+
+
+def test_a_raster_that_spans_too_little_is_limited_coverage() -> None:
+    finding = summarise(
+        volume(9, step_mm=0.05), prediction([NORMAL_ROW] * 9), rule=RULE, urgency=URGENCY
+    )
+
+    assert finding.state is FindingState.LIMITED_COVERAGE
+    assert "0.4 mm" in finding.reasons[0].message
+
+
+def test_an_ungradable_volume_is_a_result_with_its_reason() -> None:
+    finding = say([CNV_ROW] * 20, quality=(QualityState.UNGRADABLE, 15))
+
+    assert (finding.state, finding.class_code) == (FindingState.UNGRADABLE, None)
+    assert "weak signal" in finding.reasons[0].message
+
+
+def test_a_volume_unlike_the_training_data_gets_no_class() -> None:
+    finding = say([CNV_ROW] * 20, ood=11)
+
+    assert (finding.state, finding.class_code) == (FindingState.UNLIKE_TRAINING, None)
+    assert finding.urgency is Urgency.NEEDS_HUMAN_READ
+
+
+def test_bscans_that_look_like_nothing_known_leave_the_eye_undecided() -> None:
+    finding = say([(0.28, 0.24, 0.24, 0.24)] * 20)
+
+    assert (finding.state, finding.class_code) == (FindingState.UNDECIDED, None)
+
+
+def test_a_class_missing_from_the_urgency_map_needs_a_human_read() -> None:
+    finding = summarise(
+        volume(9, step_mm=0.5),
+        prediction([CNV_ROW] * 9),
+        rule=RULE,
+        urgency=replace(URGENCY, by_class={}),
+    )
+
+    assert finding.class_code == "CNV"
+    assert finding.needs_human_read
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(1.0, 0.0), (2.0, -0.5), (0.5, 1.0)])
+def test_eye_level_calibration_keeps_the_order(scale: float, offset: float) -> None:
+    values = [calibrate(score, scale, offset) for score in (0.0, 0.1, 0.5, 0.9, 1.0)]
+
+    assert values == sorted(values)
+    assert all(0.0 <= value <= 1.0 for value in values)

@@ -1,0 +1,1 @@
+"""Phantoms, training, evaluation and export: what makes a model package."""
