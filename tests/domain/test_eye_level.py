@@ -6,15 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kdoct_desktop.domain.eye_level import calibrate, eye_scores, summarise
 from kdoct_desktop.domain.finding import (
     EyeRule,
     Finding,
     FindingState,
     Urgency,
     UrgencyMap,
-    calibrate,
-    eye_scores,
-    summarise,
 )
 from kdoct_desktop.domain.prediction import (
     BscanPrediction,

@@ -1,0 +1,196 @@
+"""The rule from B-scans to an eye.
+
+For each class the mean of the best three adjacent calibrated B-scan probabilities, calibrated
+again at eye level, is held against the package's threshold. The maximum over B-scans is not used:
+with a specificity of 0.96 a B-scan it would alarm in most healthy volumes.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdoct_desktop.domain.finding import (
+    NORMAL,
+    EyeRule,
+    Finding,
+    FindingState,
+    Urgency,
+    UrgencyMap,
+)
+from kdoct_desktop.domain.prediction import Prediction
+from kdoct_desktop.domain.quality import Quality, QualityState
+from kdoct_desktop.domain.volume import Notice, OctVolume, ScanPattern
+
+_NORMAL_MEAN = 0.5
+"""A volume is called normal only if its B-scans look normal on average."""
+
+
+def eye_scores(probabilities: NDArray[np.float64], adjacent: int) -> NDArray[np.float64]:
+    """Mean of the best `adjacent` neighbouring B-scans for each class.
+
+    Args:
+        probabilities: Calibrated, axes (bscan, class).
+        adjacent: Length of the window; shortened to the volume where it is longer.
+
+    Returns:
+        One score a class.
+    """
+    length = min(adjacent, len(probabilities))
+    windows = np.lib.stride_tricks.sliding_window_view(probabilities, length, axis=0)
+    scores: NDArray[np.float64] = windows.mean(axis=-1).max(axis=0)
+    return scores
+
+
+def calibrate(score: float, scale: float, offset: float) -> float:
+    """Platt scaling of a probability: ``sigmoid(scale * logit(score) + offset)``."""
+    if scale == 1.0 and offset == 0.0:
+        return score
+    bounded = min(max(score, 1e-6), 1.0 - 1e-6)
+    value = scale * float(np.log(bounded / (1.0 - bounded))) + offset
+    return float(1.0 / (1.0 + np.exp(-value)))
+
+
+def summarise(
+    volume: OctVolume, prediction: Prediction, *, rule: EyeRule, urgency: UrgencyMap
+) -> Finding:
+    """Say what the prediction means for the eye.
+
+    Args:
+        volume: The scan, for its coverage.
+        prediction: What the model said.
+        rule: Parameters from the model package.
+        urgency: The site's map.
+    """
+    classes = prediction.model.classes
+    table = prediction.probabilities
+    scores = {
+        code: calibrate(score, rule.scale.get(code, 1.0), rule.offset.get(code, 0.0))
+        for code, score in zip(classes, eye_scores(table, rule.adjacent).tolist(), strict=True)
+    }
+    diseases = [code for code in classes if code != NORMAL]
+    likely = sorted(
+        (code for code in diseases if scores[code] >= rule.thresholds[code]),
+        key=lambda code: (list(Urgency).index(urgency.urgency(code)), -scores[code]),
+    )
+    leading = likely[0] if likely else max(diseases, key=scores.__getitem__)
+    column = table[:, classes.index(leading)]
+    strongest = int(column.argmax())
+    quality = volume_quality(prediction, rule)
+    reasons = _doubts(prediction, quality, likely=likely, column=column, rule=rule)
+    state, blocking = _state(volume, prediction, quality=quality, rule=rule, likely=likely)
+    found = state is FindingState.FOUND
+    code = (leading if likely else NORMAL) if found else None
+    return Finding(
+        state=state,
+        class_code=code,
+        urgency=urgency.urgency(code) if code is not None else Urgency.NEEDS_HUMAN_READ,
+        probabilities=scores,
+        thresholds={code: rule.thresholds[code] for code in diseases},
+        rule=rule.name,
+        urgency_version=urgency.version,
+        strongest_bscan=strongest,
+        evidence_range=_range(column, strongest, rule.thresholds[leading]) if likely else None,
+        quality=quality,
+        reasons=blocking + reasons,
+    )
+
+
+def volume_quality(prediction: Prediction, rule: EyeRule) -> Quality:
+    """Quality of a volume from that of its B-scans."""
+    states = [bscan.quality.state for bscan in prediction.bscans]
+    reasons = tuple(
+        sorted({reason for bscan in prediction.bscans for reason in bscan.quality.reasons})
+    )
+    if states.count(QualityState.UNGRADABLE) > rule.max_ungradable_share * len(states):
+        return Quality(QualityState.UNGRADABLE, reasons)
+    if states.count(QualityState.GOOD) < 0.5 * len(states):
+        return Quality(QualityState.POOR, reasons)
+    return Quality(QualityState.GOOD)
+
+
+def _state(
+    volume: OctVolume,
+    prediction: Prediction,
+    *,
+    quality: Quality,
+    rule: EyeRule,
+    likely: list[str],
+) -> tuple[FindingState, tuple[Notice, ...]]:
+    """The kind of result, with the reason when it is not a finding."""
+    if quality.state is QualityState.UNGRADABLE:
+        why = ", ".join(quality.reasons) or "signal too weak"
+        text = f"Most B-scans cannot be graded ({why}); repeat the scan."
+        return FindingState.UNGRADABLE, (Notice("ungradable", text),)
+    unlike = sum(bscan.ood for bscan in prediction.bscans)
+    if unlike > rule.max_ood_share * len(prediction.bscans):
+        text = f"{unlike} of {len(prediction.bscans)} B-scans are unlike the training data."
+        return FindingState.UNLIKE_TRAINING, (Notice("unlike-training", text),)
+    limited = _limited_coverage(volume, rule)
+    if limited and not likely:
+        return FindingState.LIMITED_COVERAGE, limited
+    normal = prediction.probabilities[:, prediction.model.classes.index(NORMAL)]
+    if not likely and normal.mean() < _NORMAL_MEAN:
+        text = "No class reaches its threshold and the B-scans do not look normal either."
+        return FindingState.UNDECIDED, (Notice("undecided", text),)
+    return FindingState.FOUND, limited
+
+
+def _limited_coverage(volume: OctVolume, rule: EyeRule) -> tuple[Notice, ...]:
+    """Why a volume sees too little of the macula to be called normal; empty if it does not."""
+    count = volume.bscan_count
+    if volume.scan_pattern is ScanPattern.LINE or count < rule.min_bscans:
+        text = (
+            f"Limited coverage: {count} B-scan{'s' if count > 1 else ''}, {rule.min_bscans} needed."
+        )
+        return (Notice("limited-coverage", text),)
+    step = volume.spacing.bscan_mm
+    if step is not None and rule.min_extent_mm is not None:
+        extent = step * (count - 1)
+        if extent < rule.min_extent_mm:
+            needed = f"{rule.min_extent_mm:.1f} mm needed"
+            text = f"Limited coverage: {extent:.1f} mm of the macula, {needed}."
+            return (Notice("limited-coverage", text),)
+    return ()
+
+
+def _doubts(
+    prediction: Prediction,
+    quality: Quality,
+    *,
+    likely: list[str],
+    column: NDArray[np.float64],
+    rule: EyeRule,
+) -> tuple[Notice, ...]:
+    """What makes a finding doubtful without forbidding it."""
+    notices = []
+    if likely and _isolated(column, rule.thresholds[likely[0]]):
+        at = int(column.argmax()) + 1
+        text = f"Isolated B-scan: only B-scan {at} shows it, its neighbours do not."
+        notices.append(Notice("isolated-bscan", text))
+    if len(likely) > 1:
+        text = f"More than one class is above its threshold: {', '.join(likely)}."
+        notices.append(Notice("several-diseases", text))
+    if quality.state is QualityState.POOR:
+        text = f"Poor quality: {', '.join(quality.reasons)}."
+        notices.append(Notice("poor-quality", text))
+    unlike = sum(bscan.ood for bscan in prediction.bscans)
+    if 0 < unlike <= rule.max_ood_share * len(prediction.bscans) and unlike > 1:
+        text = f"{unlike} of {len(prediction.bscans)} B-scans are unlike the training data."
+        notices.append(Notice("unlike-bscans" if unlike > 2 else "some-unlike-bscans", text))
+    return tuple(notices)
+
+
+def _isolated(column: NDArray[np.float64], threshold: float) -> bool:
+    """True when the strongest B-scan is above the threshold and no neighbour is."""
+    peak = int(column.argmax())
+    neighbours = [column[i] for i in (peak - 1, peak + 1) if 0 <= i < len(column)]
+    return bool(neighbours) and column[peak] >= threshold and max(neighbours) < threshold
+
+
+def _range(column: NDArray[np.float64], peak: int, threshold: float) -> tuple[int, int]:
+    """The run of B-scans at or above the threshold around the strongest one."""
+    first = last = peak
+    while first > 0 and column[first - 1] >= threshold:
+        first -= 1
+    while last < len(column) - 1 and column[last + 1] >= threshold:
+        last += 1
+    return first, last
