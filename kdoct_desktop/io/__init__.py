@@ -1,1 +1,16 @@
-"""Files in: every foreign file is decoded in a child process that can be killed."""
+"""Files in: every foreign file is parsed and decoded in a child process that can be killed.
+
+Two sides, one list. The program's side (``readers``, ``inputs``, ``dicom*``, ``image_stack``,
+``plan``, ``decode``, ``studies``) imports nothing but the standard library, numpy and the domain:
+it looks at first bytes, asks the reading process for headers, decides which frames are a volume,
+and takes the pixels B-scan by B-scan. The reading process (``child``, ``dicom_gate``,
+``dicom_header``, ``dicom_layout``, ``dicom_fragments``, ``dicom_pixels``, ``image_pixels``,
+``archive``) alone loads parsers and codecs; ``contained`` starts it, holds it to its time and
+memory, and kills it.
+
+Pixels cross as raw bytes on a pipe, read with a deadline, rather than through shared memory: that
+needs no clean-up after a kill, and the first B-scan is there before the second is decoded.
+
+A new format is one module with a ``read`` function and one entry in ``readers.READERS``, and its
+parsing is one more task in ``child.TASKS``.
+"""

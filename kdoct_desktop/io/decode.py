@@ -1,0 +1,219 @@
+"""From plan to volume: pixels come out of the reading process B-scan by B-scan."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdoct_desktop.domain.errors import IngestError
+from kdoct_desktop.domain.volume import Laterality, Localizer, Notice, OctVolume
+from kdoct_desktop.io.plan import FrameRef, InputFile, LocalizerPlan, VolumePlan, check_size
+from kdoct_desktop.io.session import Session, garbage
+
+_NARROW = 48
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeHeader:
+    """What is known of a volume while its B-scans still arrive.
+
+    Attributes:
+        key: Tells the volumes of an input apart; the same as in ``OctVolume.source``.
+        label: What the user is shown.
+        shape: Axes (bscan, depth, ascan).
+        laterality: OD or OS; None where unknown.
+    """
+
+    key: str
+    label: str
+    shape: tuple[int, int, int]
+    laterality: Laterality | None
+
+
+class BscanListener(Protocol):
+    """Called with each B-scan as soon as it is decoded: the middle one first, then in order."""
+
+    def __call__(self, header: VolumeHeader, index: int, pixels: NDArray[np.uint8]) -> None:
+        """Take a B-scan.
+
+        Args:
+            header: Which volume.
+            index: B-scan index from 0.
+            pixels: Axes (depth, ascan), read-only.
+        """
+
+
+class FileRefusedError(IngestError):
+    """One file of a volume is refused, and the volume with it.
+
+    Attributes:
+        file: The file.
+    """
+
+    def __init__(self, file: InputFile, error: IngestError, message: str) -> None:
+        super().__init__(error.code, message)
+        self.file = file
+
+
+def decode_volume(
+    plan: VolumePlan,
+    session: Session,
+    *,
+    done_before: int,
+    total: int,
+    on_bscan: BscanListener | None,
+) -> OctVolume:
+    """Decode every B-scan and the localizer of a planned volume.
+
+    Args:
+        plan: The volume.
+        session: Process, limits and reporter.
+        done_before: B-scans of the input that are already decoded.
+        total: B-scans of the input in all.
+        on_bscan: Told of each B-scan.
+
+    Raises:
+        IngestError: A B-scan cannot be decoded; a volume is never returned with holes.
+    """
+    check_size(plan.shape, session.limits)
+    voxels = np.empty(plan.shape, dtype=np.uint8)
+    header = VolumeHeader(plan.source.key, plan.source.label, plan.shape, plan.laterality)
+    waited = session.contained.waited_s
+    for count, at in enumerate(_pixels(plan, session, voxels, waited), start=1):
+        session.reporter.report(done_before + count, total, "reading B-scans")
+        if on_bscan is not None:
+            view = voxels[at]
+            view.flags.writeable = False
+            on_bscan(header, at, view)
+    return _volume(plan, voxels, session)
+
+
+def _volume(plan: VolumePlan, voxels: NDArray[np.uint8], session: Session) -> OctVolume:
+    """The volume from its plan, its pixels and its localizer, which is decoded here."""
+    localizer, about_localizer = _localizer(plan.localizer, session)
+    notices = (*plan.notices, *about_localizer, *_narrow(plan, voxels))
+    lines = plan.scan_lines
+    if lines is not None and localizer is not None and _outside(lines, localizer):
+        text = "The positions of the B-scans lie outside of the localizer; they are not shown."
+        lines, notices = None, (*notices, Notice("scan-lines-outside", text))
+    return OctVolume(
+        voxels=voxels,
+        source=plan.source,
+        spacing=plan.spacing,
+        scan_pattern=plan.scan_pattern,
+        laterality=plan.laterality,
+        laterality_provenance=plan.laterality_provenance,
+        order_provenance=plan.order_provenance,
+        localizer=localizer,
+        scan_lines=lines,
+        acquired=plan.acquired,
+        device=plan.device,
+        notices=notices,
+    )
+
+
+def _pixels(
+    plan: VolumePlan, session: Session, voxels: NDArray[np.uint8], waited: float
+) -> Iterator[int]:
+    """Fill `voxels`, the middle B-scan first; yields the index of each when it is there."""
+    middle = len(plan.frames) // 2
+    sequence = [middle, *(i for i in range(len(plan.frames)) if i != middle)]
+    for file, run in groupby(sequence, key=lambda i: plan.frames[i].file):
+        indices = list(run)
+        left = session.limits.volume_seconds(len(sequence))
+        left -= session.contained.waited_s - waited
+        seconds = min(left, session.limits.file_s) if len(indices) == 1 else left
+        try:
+            wanted = [plan.frames[i].index for i in indices]
+            answers = _frames(session, plan.task, file, wanted, colour=False, seconds=seconds)
+            for at, pixels in zip(indices, answers, strict=True):
+                if pixels.shape != voxels.shape[1:]:
+                    raise garbage()
+                voxels[at] = pixels
+                yield at
+        except IngestError as error:
+            raise _about_file(plan, file, error) from error
+
+
+def _frames(
+    session: Session,
+    task: str,
+    file: InputFile,
+    indices: Sequence[int],
+    *,
+    colour: bool,
+    seconds: float,
+) -> Iterator[NDArray[np.uint8]]:
+    """Pictures of a file as they come, each checked for what was asked."""
+    answers = session.contained.request(
+        task,
+        seconds=seconds,
+        path=str(file.path),
+        indices=list(indices),
+        colour=colour,
+        limits=asdict(session.limits),
+    )
+    expected = iter(indices)
+    for message, payload in answers:
+        shape = message.get("shape")
+        if message.get("index") != next(expected, None) or not isinstance(shape, list):
+            raise garbage()
+        if not all(type(size) is int and size > 0 for size in shape):
+            raise garbage()
+        pixels = np.frombuffer(payload, dtype=np.uint8)
+        if pixels.size != int(np.prod(shape, dtype=object)):
+            raise garbage()
+        yield pixels.reshape(shape)
+    if next(expected, None) is not None:
+        raise garbage()
+
+
+def _about_file(plan: VolumePlan, file: InputFile, error: IngestError) -> IngestError:
+    """The refusal, told about the file where the volume has several."""
+    files = {frame.file.path for frame in plan.frames}
+    if len(files) == 1:
+        return FileRefusedError(file, error, error.message)
+    text = f"{error.message} Its volume of {len(plan.frames)} B-scans is not read."
+    return FileRefusedError(file, error, text)
+
+
+def _localizer(
+    plan: LocalizerPlan | None, session: Session
+) -> tuple[Localizer | None, tuple[Notice, ...]]:
+    """The localizer, or why there is none; without it the volume is still usable."""
+    if plan is None:
+        return None, ()
+    frame: FrameRef = plan.frame
+    try:
+        (pixels,) = _frames(
+            session,
+            "dicom-frames",
+            frame.file,
+            [frame.index],
+            colour=True,
+            seconds=session.limits.file_s,
+        )
+        if pixels.shape != plan.shape:
+            raise garbage()
+    except IngestError as error:
+        text = f"The localizer cannot be shown: {error.message}"
+        return None, (Notice("localizer-unreadable", text),)
+    pixels.flags.writeable = False
+    return Localizer(pixels, plan.kind, plan.pixel_mm), ()
+
+
+def _narrow(plan: VolumePlan, voxels: NDArray[np.uint8]) -> tuple[Notice, ...]:
+    """A notice when deep pixels scaled over their whole range came out nearly black."""
+    if not plan.narrow_check or int(voxels.max()) >= _NARROW:
+        return ()
+    text = "The grey values use only the darkest part of their range; the picture is very dark."
+    return (Notice("narrow-grey-range", text),)
+
+
+def _outside(lines: NDArray[np.float32], localizer: Localizer) -> bool:
+    """True when scan lines leave the localizer by more than a tenth of its size."""
+    size = np.array(localizer.pixels.shape[:2], dtype=np.float32)
+    return bool(np.any(lines < -0.1 * size) or np.any(lines > 1.1 * size))

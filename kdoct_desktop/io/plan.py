@@ -1,0 +1,138 @@
+"""What is to be decoded: everything about a volume but its pixels."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdoct_desktop.domain.errors import IngestError
+from kdoct_desktop.domain.study import Patient
+from kdoct_desktop.domain.volume import (
+    Laterality,
+    LocalizerKind,
+    Notice,
+    Provenance,
+    ScanPattern,
+    Source,
+    Spacing,
+)
+from kdoct_desktop.io.limits import Limits, free_memory
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file of the input.
+
+    Attributes:
+        path: Where it lies.
+        label: What the user is shown.
+        folder: What the user is shown for the folder it lies in.
+    """
+
+    path: Path
+    label: str
+    folder: str
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRef:
+    """Where a B-scan lies.
+
+    Attributes:
+        file: File that holds it.
+        index: Frame or page in the file, from 0.
+    """
+
+    file: InputFile
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalizerPlan:
+    """The picture on which B-scans lie, to be decoded.
+
+    Attributes:
+        frame: Where it lies.
+        kind: What it shows.
+        shape: Rows, columns and, for colour, 3.
+        pixel_mm: Size of a pixel (row, column); None where unknown.
+    """
+
+    frame: FrameRef
+    kind: LocalizerKind
+    shape: tuple[int, ...]
+    pixel_mm: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VolumePlan:
+    """A volume that is about to be decoded; see ``OctVolume`` for what is not told here.
+
+    Attributes:
+        task: Task of the reading process that decodes its frames.
+        frames: Where each B-scan lies, in order.
+        depth: Rows of a B-scan.
+        ascans: Columns of a B-scan.
+        study_uid: Study UID; empty where the source has none.
+        patient: Who was scanned.
+        performed: Date of the visit.
+        narrow_check: Stored values are deeper than 8 bits and were scaled without a window, so a
+            dark result must be announced.
+    """
+
+    source: Source
+    task: str
+    frames: tuple[FrameRef, ...]
+    depth: int
+    ascans: int
+    study_uid: str = ""
+    patient: Patient = field(default_factory=Patient)
+    performed: date | None = None
+    spacing: Spacing = field(default_factory=Spacing)
+    scan_pattern: ScanPattern = ScanPattern.UNKNOWN
+    laterality: Laterality | None = None
+    laterality_provenance: Provenance = Provenance.UNKNOWN
+    order_provenance: Provenance = Provenance.UNKNOWN
+    localizer: LocalizerPlan | None = None
+    scan_lines: NDArray[np.float32] | None = None
+    acquired: datetime | None = None
+    device: str | None = None
+    notices: tuple[Notice, ...] = ()
+    narrow_check: bool = False
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Axes (bscan, depth, ascan)."""
+        return len(self.frames), self.depth, self.ascans
+
+
+def check_size(shape: tuple[int, int, int], limits: Limits) -> None:
+    """Refuse a volume that is too large for the limits or for this computer.
+
+    Raises:
+        IngestError: It is.
+    """
+    bscans, depth, ascans = shape
+    total = bscans * depth * ascans
+    if min(shape) < 1:
+        raise IngestError("no-bscans", "The file holds no B-scan.")
+    if bscans > limits.frames:
+        raise IngestError("too-many-bscans", "The input holds more B-scans than any real scan.")
+    if max(depth, ascans) > limits.rows or total > limits.volume_bytes:
+        raise IngestError("too-large", "The volume is larger than any real scan.")
+    free = free_memory()
+    if free is not None and total > limits.free_share * free:
+        text = "The volume does not fit into the free memory; close other programs."
+        raise IngestError("too-much-memory", text)
+
+
+def combined_hash(hashes: Iterable[str]) -> str:
+    """Hash of one file, or over the sorted hashes of several."""
+    ordered = sorted(set(hashes))
+    if len(ordered) == 1:
+        return ordered[0]
+    return hashlib.sha256("".join(ordered).encode("ascii")).hexdigest()

@@ -1,0 +1,284 @@
+"""The list of readers, who claims a file, and the one way in: :func:`open_volumes`.
+
+This side never parses a foreign file: it looks at first bytes, hands the file to the reading
+process (``contained``), and puts volumes together from plain values.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from kdoct_desktop.domain.errors import IngestError
+from kdoct_desktop.domain.progress import Progress, silent
+from kdoct_desktop.domain.study import Problem, Study
+from kdoct_desktop.domain.volume import Laterality, OctVolume, Provenance
+from kdoct_desktop.io import dicom, image_stack
+from kdoct_desktop.io.contained import Contained
+from kdoct_desktop.io.decode import BscanListener, FileRefusedError, VolumeHeader, decode_volume
+from kdoct_desktop.io.dicom_identity import laterality_conflict
+from kdoct_desktop.io.inputs import folder_files
+from kdoct_desktop.io.limits import Limits
+from kdoct_desktop.io.plan import InputFile, VolumePlan
+from kdoct_desktop.io.session import Reporter, Session
+from kdoct_desktop.io.studies import studies_of
+
+__all__ = ["BscanListener", "OpenedInput", "Reader", "VolumeHeader", "open_volumes"]
+
+Plans = tuple[list[VolumePlan], list[Problem]]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedInput:
+    """Everything that was read of an input.
+
+    Attributes:
+        studies: Visits with their volumes.
+        problems: What was refused, and why.
+    """
+
+    studies: tuple[Study, ...]
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a claim is decided on.
+
+    Attributes:
+        data: The first 512 bytes.
+        name: File name in lower case.
+        size: Bytes of the file.
+    """
+
+    data: bytes
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One format.
+
+    Attributes:
+        format: What the user is told.
+        claims: Whether a file is of this format; first bytes decide before the name does.
+        read: Plans the volumes of all files of this format; None for a format that is known but
+            not yet supported.
+    """
+
+    format: str
+    claims: Callable[[Head], bool]
+    read: Callable[..., Plans] | None
+
+
+def _starts(*signatures: bytes) -> Callable[[Head], bool]:
+    return lambda head: head.data.startswith(signatures)
+
+
+def _is_zeiss_cube(head: Head) -> bool:
+    """Headerless: told by name and by the sizes of the usual cubes."""
+    named = re.search(r"_(od|os)_.*(cube|raster|z|raw)\.img$", head.name) is not None
+    return head.name.endswith(".img") and (named or head.size in (67_108_864, 40_960_000))
+
+
+READERS: tuple[Reader, ...] = (
+    Reader("DICOM", lambda head: head.data[128:132] == b"DICM", dicom.read),
+    Reader(
+        "PNG, JPEG, TIFF or BMP",
+        _starts(
+            b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM"
+        ),
+        image_stack.read,
+    ),
+    Reader("Heidelberg .vol", _starts(b"HSF-OCT-"), None),
+    Reader("Heidelberg .e2e", _starts(b"CMDb", b"E2EMultipleVolumeFile"), None),
+    Reader("Topcon .fda or .fds", _starts(b"FOCT"), None),
+    Reader("Heidelberg XML", lambda head: b"<HEDX" in head.data, None),
+    Reader("Zeiss .img", _is_zeiss_cube, None),
+)
+"""Who reads what; the first claim wins. A new format is one more entry, or ``read`` for None."""
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+_ARCHIVES = (b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ")
+_SIDECARS = {".txt", ".md", ".json", ".csv", ".log", ".ini", ".inf", ".htm", ".html"}
+_MANY = 10
+
+
+def open_volumes(
+    path: Path,
+    *,
+    eye: Laterality | None = None,
+    progress: Progress = silent,
+    on_bscan: BscanListener | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - immutable
+) -> OpenedInput:
+    """Read every volume of a file, folder, DICOMDIR or zip archive.
+
+    Args:
+        path: What the user chose.
+        eye: The eye as the user states it, for volumes that do not state one.
+        progress: Called while reading; may raise ``Cancelled``.
+        on_bscan: Called with each B-scan as soon as it is decoded.
+        limits: What is accepted.
+
+    Raises:
+        IngestError: The path does not exist or cannot be read at all.
+        Cancelled: `progress` asked to stop.
+    """
+    path = Path(path).absolute()
+    if not path.exists():
+        raise IngestError("missing-path", "The file or folder does not exist.")
+    label = path.name or "folder"
+    reporter = Reporter(progress)
+    reporter.report(0, 0, "finding files")
+    with Contained(limits, reporter.tick) as contained:
+        contained.start()
+        session = Session(contained, limits, reporter)
+        plans, problems = _plans(path, label, session)
+        stated = [_with_eye(plan, eye) for plan in plans]
+        plans = [plan for plan in stated if isinstance(plan, VolumePlan)]
+        problems += [refused for refused in stated if isinstance(refused, Problem)]
+        read, refused = _decode(plans, session, on_bscan)
+    studies, conflicts = studies_of(read)
+    return OpenedInput(studies, (*problems, *refused, *conflicts))
+
+
+def _plans(path: Path, label: str, session: Session) -> Plans:
+    """Every volume of the input, not yet decoded."""
+    problems: list[Problem] = []
+    whole_folder = True
+    if path.is_dir():
+        files, problems = folder_files(path, label, session.limits)
+    elif _head(path).data.startswith(_ZIP):
+        try:
+            files, problems = _unpacked(path, label, session)
+        except IngestError as error:
+            return [], [Problem(label, error.code, error.message)]
+    else:
+        files, whole_folder = [InputFile(path, label, path.parent.name or label)], False
+    if not files and not problems:
+        problems.append(Problem(label, "empty-input", "There is no file in it."))
+    claimed: dict[str, list[InputFile]] = {}
+    unknown: list[Problem] = []
+    for file in files:
+        answer = _claim(file, session.limits)
+        if isinstance(answer, Problem):
+            (unknown if answer.code == "not-recognised" else problems).append(answer)
+        else:
+            claimed.setdefault(answer.format, []).append(file)
+    if whole_folder:
+        unknown = [problem for problem in unknown if not _is_sidecar(problem.source)]
+    problems += unknown if len(unknown) <= _MANY else [_many_unknown(unknown, label)]
+    plans: list[VolumePlan] = []
+    for reader in READERS:
+        if reader.read is not None and reader.format in claimed:
+            found, refused = reader.read(session, claimed[reader.format], whole_folder=whole_folder)
+            plans += found
+            problems += refused
+    return _unique_keys(plans), problems
+
+
+def _unique_keys(plans: Sequence[VolumePlan]) -> list[VolumePlan]:
+    """Number keys that occur more than once, such as two volumes of one series."""
+    seen: dict[str, int] = {}
+    unique = []
+    for plan in plans:
+        key = plan.source.key
+        count = seen[key] = seen.get(key, 0) + 1
+        source = plan.source if count == 1 else replace(plan.source, key=f"{key} #{count}")
+        unique.append(replace(plan, source=source))
+    return unique
+
+
+def _claim(file: InputFile, limits: Limits) -> Reader | Problem:
+    """The reader of a file, or why there is none."""
+    try:
+        head = _head(file.path)
+    except OSError:
+        return Problem(file.label, "unreadable", "The file cannot be opened.")
+    if head.size == 0:
+        return Problem(file.label, "empty-file", "The file is empty; export it again.")
+    if head.size > limits.file_bytes:
+        return Problem(file.label, "too-large", "The file is larger than any real scan.")
+    for reader in READERS:
+        if reader.claims(head):
+            if reader.read is not None:
+                return reader
+            text = f"{reader.format} files are not read yet; export DICOM or pictures instead."
+            return Problem(file.label, "format-not-yet-supported", text)
+    if head.data.startswith(_ZIP):
+        text = "An archive inside a folder or archive is not opened; unpack it first."
+        return Problem(file.label, "nested-archive", text)
+    if head.data.startswith(_ARCHIVES):
+        text = "This kind of archive is not opened; unpack it first and open the folder."
+        return Problem(file.label, "unsupported-archive", text)
+    if head.name.endswith((".dcm", ".dicom")):
+        text = "The file is named as DICOM but is none, or its beginning is missing."
+        return Problem(file.label, "not-dicom", text)
+    return Problem(file.label, "not-recognised", "The file is in no format that is read.")
+
+
+def _head(path: Path) -> Head:
+    with path.open("rb") as stream:
+        data = stream.read(512)
+    return Head(data, path.name.lower(), path.stat().st_size)
+
+
+def _is_sidecar(name: str) -> bool:
+    """True for notes and tables that lie beside scans and that nobody means to open."""
+    return Path(name).suffix.lower() in _SIDECARS
+
+
+def _many_unknown(unknown: Sequence[Problem], label: str) -> Problem:
+    text = f"{len(unknown)} files are in no format that is read."
+    return Problem(label, "not-recognised", text)
+
+
+def _unpacked(path: Path, label: str, session: Session) -> tuple[list[InputFile], list[Problem]]:
+    """Files of an archive, unpacked by the reading process into its own folder."""
+    if path.stat().st_size > session.limits.file_bytes:
+        raise IngestError("too-large", "The archive is larger than any real study.")
+    session.reporter.report(0, 0, "unpacking")
+    target = "unpacked"
+    session.contained.ask(
+        "unpack",
+        seconds=session.limits.file_s,
+        path=str(path),
+        target=target,
+        limits=asdict(session.limits),
+    )
+    return folder_files(session.contained.folder / target, label, session.limits)
+
+
+def _with_eye(plan: VolumePlan, eye: Laterality | None) -> VolumePlan | Problem:
+    """The plan with the eye that the user states; a contradiction is refused."""
+    if eye is None or plan.laterality is eye:
+        return plan
+    if plan.laterality is not None:
+        conflict = laterality_conflict()
+        return Problem(plan.source.label, conflict.code, conflict.message)
+    notices = tuple(notice for notice in plan.notices if notice.code != "eye-unknown")
+    return replace(plan, laterality=eye, laterality_provenance=Provenance.USER, notices=notices)
+
+
+def _decode(
+    plans: Sequence[VolumePlan], session: Session, on_bscan: BscanListener | None
+) -> tuple[list[tuple[VolumePlan, OctVolume]], list[Problem]]:
+    """Decode all plans; one that fails does not stop the others."""
+    read: list[tuple[VolumePlan, OctVolume]] = []
+    problems: list[Problem] = []
+    total = sum(len(plan.frames) for plan in plans)
+    done = 0
+    for plan in plans:
+        try:
+            volume = decode_volume(plan, session, done_before=done, total=total, on_bscan=on_bscan)
+            read.append((plan, volume))
+        except IngestError as error:
+            label = error.file.label if isinstance(error, FileRefusedError) else plan.source.label
+            problems.append(Problem(label, error.code, error.message))
+        except MemoryError:
+            text = "The volume does not fit into the free memory; close other programs."
+            problems.append(Problem(plan.source.label, "too-much-memory", text))
+        done += len(plan.frames)
+    return read, problems

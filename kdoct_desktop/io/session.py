@@ -1,0 +1,85 @@
+"""One reading of one input: the reading process, the limits, and who is told how far it is."""
+
+from dataclasses import asdict
+from typing import TypeVar
+
+from kdoct_desktop.domain.errors import IngestError
+from kdoct_desktop.domain.progress import Progress
+from kdoct_desktop.io.contained import Contained
+from kdoct_desktop.io.limits import Limits
+from kdoct_desktop.io.plan import InputFile
+from kdoct_desktop.io.records import from_json
+
+T = TypeVar("T")
+
+
+class Reporter:
+    """Passes progress on, and repeats it while waiting so that the user can stop the work."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._last = (0, 0, "finding files")
+
+    def report(self, done: int, total: int, step: str) -> None:
+        """Tell how far the work is; may raise ``Cancelled``."""
+        self._last = (done, total, step)
+        self._progress(done, total, step)
+
+    def tick(self) -> None:
+        """Tell again what was told last; may raise ``Cancelled``."""
+        self._progress(*self._last)
+
+
+class Session:
+    """What a reader needs to get at headers.
+
+    Attributes:
+        contained: The reading process.
+        limits: What is accepted.
+        reporter: Who is told.
+    """
+
+    def __init__(self, contained: Contained, limits: Limits, reporter: Reporter) -> None:
+        self.contained = contained
+        self.limits = limits
+        self.reporter = reporter
+
+    def header(self, task: str, file: InputFile, kind: type[T]) -> T:
+        """What the reading process makes of a file's header.
+
+        Args:
+            task: Name of the task.
+            file: The file.
+            kind: Record type of the answer's ``info``.
+
+        Raises:
+            IngestError: The file is refused.
+        """
+        answer = self.contained.ask(
+            task, seconds=self.limits.file_s, path=str(file.path), limits=asdict(self.limits)
+        )
+        try:
+            return from_json(kind, answer.get("info"))
+        except ValueError as error:
+            raise garbage() from error
+
+    def references(self, file: InputFile) -> list[list[str]]:
+        """Path components of each file that a DICOMDIR lists, as written.
+
+        Raises:
+            IngestError: The DICOMDIR is refused.
+        """
+        answer = self.contained.ask(
+            "dicom-directory",
+            seconds=self.limits.file_s,
+            path=str(file.path),
+            limits=asdict(self.limits),
+        ).get("references")
+        if not isinstance(answer, list):
+            raise garbage()
+        return [[str(part) for part in parts] for parts in answer if isinstance(parts, list)]
+
+
+def garbage() -> IngestError:
+    """The refusal of an answer that cannot be right."""
+    return IngestError("reader-garbage", "Reading gave an answer that makes no sense.")
