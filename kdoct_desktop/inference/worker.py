@@ -1,0 +1,254 @@
+"""The window's side of the inference process.
+
+Neither onnxruntime nor OpenCV is imported here: they live in a child process, so that a crash of
+theirs, a lack of memory or a clash of libraries cannot take the window along. A B-scan is copied
+into a block of memory that both processes see, a few at a time, so a long volume takes no more
+memory than a short one; results come back one by one while the next B-scans are computed.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+
+from kdoct_desktop.domain.errors import InferenceError
+from kdoct_desktop.domain.finding import EyeRule
+from kdoct_desktop.domain.prediction import ModelIdentity, Prediction, ProviderReport
+from kdoct_desktop.domain.progress import Progress, silent
+from kdoct_desktop.domain.volume import OctVolume
+from kdoct_desktop.inference.collect import BscanListener, ignore_bscan
+from kdoct_desktop.inference.feeder import Feeder
+from kdoct_desktop.inference.messages import (
+    Message,
+    error_from,
+    eye_rule_from,
+    identity_from,
+    layout_message,
+    provider_from,
+)
+from kdoct_desktop.inference.shared_block import Layout, Window
+from kdoct_desktop.inference.worker_process import STOP_LIMIT_S, ChildProcess
+
+STEP = "analysing B-scans"
+_POLL_S = 0.1
+_LOAD_LIMIT_S = 180.0
+_SILENCE_LIMIT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model that is ready.
+
+    Attributes:
+        identity: Which model.
+        provider: Where it runs, as proven.
+        eye_rule: Its eye-level rule.
+        preprocessing: Hash of its preprocessing.
+    """
+
+    identity: ModelIdentity
+    provider: ProviderReport
+    eye_rule: EyeRule
+    preprocessing: str
+
+
+@dataclass(frozen=True, slots=True)
+class _LoadRequest:
+    """What was loaded last, to load it again after the child ended."""
+
+    path: Path
+    provider: str
+    trusted_keys: tuple[bytes, ...]
+
+
+class InferenceWorker:
+    """Owns the inference process; one job at a time, restarted when it ended.
+
+    Calls block and are made from one thread at a time; :meth:`close` may come from any thread and
+    ends a running job with InferenceError ``worker-died``. Use as a context manager.
+    """
+
+    def __init__(self) -> None:
+        self._process: ChildProcess | None = None
+        self._request: _LoadRequest | None = None
+        self._loaded: LoadedModel | None = None
+        self._cam = (0, 0, 0)
+        self._slots = 0
+        self._runs = 0
+        self._busy = threading.Lock()
+
+    def __enter__(self) -> "InferenceWorker":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def process_id(self) -> int | None:
+        """The child's process id; None while there is none."""
+        process = self._process
+        return process.pid if process is not None else None
+
+    def start(self) -> None:
+        """Start the child ahead of time; otherwise the first job does."""
+        if self._process is None or not self._process.alive:
+            self.close()
+            self._process = ChildProcess()
+
+    def load(
+        self, package_path: Path, *, provider: str, trusted_keys: Sequence[bytes]
+    ) -> LoadedModel:
+        """Verify a package, load it and prove it; replaces the model in use.
+
+        Args:
+            package_path: A ``.kdmodel`` file.
+            provider: ``auto``, ``cuda`` or ``cpu``.
+            trusted_keys: Raw Ed25519 public keys.
+
+        Raises:
+            ModelError: The package cannot be trusted or used.
+            InferenceError: The child ended (``worker-died``) or hangs (``worker-hung``).
+        """
+        with self._busy:
+            self._request = self._loaded = None
+            request = _LoadRequest(package_path.absolute(), provider, tuple(trusted_keys))
+            loaded = self._load(request)
+            self._request = request
+            return loaded
+
+    def predict(
+        self,
+        volume: OctVolume,
+        *,
+        tta: bool = False,
+        progress: Progress = silent,
+        on_bscan: BscanListener = ignore_bscan,
+    ) -> Prediction:
+        """Predict every B-scan of a volume.
+
+        A child that ended since the last job is started and loaded again first.
+
+        Args:
+            volume: The scan.
+            tta: Average over the test-time views.
+            progress: Called at least ten times a second; may raise Cancelled to stop.
+            on_bscan: Called with each result as it comes, the middle B-scan first.
+
+        Raises:
+            InferenceError: No model was loaded, the model could not be run, or the child ended.
+        """
+        with self._busy:
+            if self._request is None:
+                raise InferenceError("no-model", "No model is loaded.")
+            if self._loaded is None or self._process is None or not self._process.alive:
+                self._load(self._request)
+            return self._predict(volume, tta=tta, progress=progress, on_bscan=on_bscan)
+
+    def close(self) -> None:
+        """End the child."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.end(at_once=self._busy.locked())
+
+    def _load(self, request: _LoadRequest) -> LoadedModel:
+        """Load into a running child."""
+        self._loaded = None
+        self.start()
+        process = self._running()
+        process.send(
+            {
+                "op": "load",
+                "path": str(request.path),
+                "provider": request.provider,
+                "keys": [key.hex() for key in request.trusted_keys],
+            }
+        )
+        message = process.receive(_LOAD_LIMIT_S)
+        if message is None:
+            raise process.hung()
+        if message["event"] == "error":
+            raise error_from(message)
+        classes, rows, columns = message["cam"]
+        self._cam, self._slots = (classes, rows, columns), message["slots"]
+        self._loaded = LoadedModel(
+            identity=identity_from(message["identity"]),
+            provider=provider_from(message["provider"]),
+            eye_rule=eye_rule_from(message["eye_rule"]),
+            preprocessing=message["preprocessing"],
+        )
+        return self._loaded
+
+    def _running(self) -> ChildProcess:
+        """The child, unless :meth:`close` took it away."""
+        process = self._process
+        if process is None:
+            raise InferenceError("worker-died", "The analysis was ended.")
+        return process
+
+    def _predict(
+        self, volume: OctVolume, *, tta: bool, progress: Progress, on_bscan: BscanListener
+    ) -> Prediction:
+        """Feed a volume to the child and gather the results."""
+        process, loaded = self._running(), self._loaded
+        if loaded is None:
+            raise InferenceError("no-model", "No model is loaded.")
+        count, depth, ascans = volume.voxels.shape
+        layout = Layout(min(self._slots, count), (depth, ascans), self._cam)
+        window, name = process.block.open(layout)
+        self._runs += 2  # a pass, and perhaps a second one
+        feeder = Feeder(volume.voxels, window, send=process.send, run=self._runs, on_bscan=on_bscan)
+        request = {"op": "predict", "run": self._runs, "count": count, "tta": tta}
+        process.send({**request, "block": name, "layout": layout_message(layout)})
+        try:
+            outcome = _follow(process, feeder, count=count, progress=progress)
+        finally:
+            if feeder.outcome is None:  # cancelled, or the caller's own code failed
+                _stop(process, window)
+        provider = provider_from(outcome["provider"])
+        self._loaded = replace(loaded, provider=provider)
+        return feeder.collector.prediction(
+            loaded.identity,
+            provider,
+            preprocessing=loaded.preprocessing,
+            views=tuple(outcome["views"]),
+        )
+
+
+def _follow(process: ChildProcess, feeder: Feeder, *, count: int, progress: Progress) -> Message:
+    """Pump events until the volume is done; returns the child's last word."""
+    feeder.begin()
+    progress(0, count, STEP)
+    heard = time.monotonic()
+    while feeder.outcome is None:
+        message = process.receive(_POLL_S)
+        if message is not None:
+            heard = time.monotonic()
+            feeder.handle(message)
+        elif time.monotonic() - heard > _SILENCE_LIMIT_S:
+            raise process.hung()
+        progress(feeder.done, count, STEP)
+    return feeder.outcome
+
+
+def _stop(process: ChildProcess, window: Window) -> None:
+    """Make the child leave a volume: it is asked, and killed where it does not listen."""
+    if not process.alive:
+        return
+    window.stop = True
+    try:
+        process.send({"op": "stop"})
+        deadline = time.monotonic() + STOP_LIMIT_S
+        while time.monotonic() < deadline:
+            message = process.receive(_POLL_S)
+            if message is not None and message["event"] in ("done", "cancelled", "error"):
+                return
+    except InferenceError:
+        return
+    process.end(at_once=True)
