@@ -1,11 +1,12 @@
 """The parent's part of one volume: B-scans go in by slots, results come out."""
 
+from collections import deque
 from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kdoct_desktop.inference.collect import BscanListener, Collector, reading_order
+from kdoct_desktop.inference.collect import BscanListener, Collector
 from kdoct_desktop.inference.messages import Message, bscan_from, error_from
 from kdoct_desktop.inference.shared_block import Window
 
@@ -15,39 +16,38 @@ class Feeder:
 
     def __init__(
         self,
-        voxels: NDArray[np.uint8],
+        count: int,
         window: Window,
         *,
         send: Callable[[Message], None],
         run: int,
         on_bscan: BscanListener,
     ) -> None:
-        """Prepare; :meth:`begin` starts.
+        """Prepare; B-scans are offered one by one.
 
         Args:
-            voxels: uint8, axes (bscan, depth, ascan).
+            count: Number of B-scans of the volume.
             window: The shared block.
             send: Says something to the child.
             run: Number of the first pass; a second pass has the next number.
             on_bscan: Called with each result.
         """
-        self._voxels = voxels
         self._window = window
         self._send = send
         self._run = run
         self._on_bscan = on_bscan
-        self._waiting: list[int] = []
-        self.collector = Collector(len(voxels), window.layout.cam)
+        self._offered: dict[int, NDArray[np.uint8]] = {}
+        self._waiting: deque[int] = deque()
+        self._free = list(range(window.layout.slots))
+        self.collector = Collector(count, window.layout.cam)
         self.done = 0
         self.outcome: Message | None = None
 
-    def begin(self) -> None:
-        """Fill the slots for a pass from the start."""
-        self.done = 0
-        self.collector.clear()
-        self._waiting = reading_order(len(self._voxels))[::-1]
-        for slot in range(self._window.layout.slots):
-            self._feed(slot)
+    def offer(self, index: int, pixels: NDArray[np.uint8]) -> None:
+        """Take one B-scan, axes (depth, ascan); it is not copied and must not change."""
+        self._offered[index] = pixels
+        self._waiting.append(index)
+        self._feed()
 
     def handle(self, message: Message) -> None:
         """Take one event of the child.
@@ -60,13 +60,21 @@ class Feeder:
             if message["run"] == self._run:
                 self._take(message)
         elif event == "restart":
-            self._run = message["run"]
-            self.begin()
+            self._restart(message["run"])
         elif event == "done":
             self.outcome = message
         elif event == "error":
             self.outcome = message
             raise error_from(message)
+
+    def _restart(self, run: int) -> None:
+        """Offer everything again: the graphics card failed and the volume is done anew."""
+        self._run = run
+        self.done = 0
+        self.collector.clear()
+        self._free = list(range(self._window.layout.slots))
+        self._waiting = deque(self._offered)
+        self._feed()
 
     def _take(self, message: Message) -> None:
         """Keep a result and use its slot for the next B-scan."""
@@ -74,13 +82,13 @@ class Feeder:
         bscan, frame = bscan_from(message)
         self.collector.add(bscan, self._window.cams[slot], frame)
         self.done += 1
-        self._feed(slot)
+        self._free.append(slot)
+        self._feed()
         self._on_bscan(bscan, self.collector.cams(bscan.index), frame)
 
-    def _feed(self, slot: int) -> None:
-        """Put the next B-scan into a slot, if there is one."""
-        if not self._waiting:
-            return
-        index = self._waiting.pop()
-        self._window.bscans[slot] = self._voxels[index]
-        self._send({"op": "bscan", "run": self._run, "index": index, "slot": slot})
+    def _feed(self) -> None:
+        """Put waiting B-scans into free slots."""
+        while self._waiting and self._free:
+            index, slot = self._waiting.popleft(), self._free.pop()
+            self._window.bscans[slot] = self._offered[index]
+            self._send({"op": "bscan", "run": self._run, "index": index, "slot": slot})

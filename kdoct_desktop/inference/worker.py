@@ -7,7 +7,6 @@ memory than a short one; results come back one by one while the next B-scans are
 """
 
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,23 +17,20 @@ from kdoct_desktop.domain.finding import EyeRule
 from kdoct_desktop.domain.prediction import ModelIdentity, Prediction, ProviderReport
 from kdoct_desktop.domain.progress import Progress, silent
 from kdoct_desktop.domain.volume import OctVolume
-from kdoct_desktop.inference.collect import BscanListener, ignore_bscan
+from kdoct_desktop.inference.collect import BscanListener, ignore_bscan, reading_order
 from kdoct_desktop.inference.feeder import Feeder
 from kdoct_desktop.inference.messages import (
-    Message,
     error_from,
     eye_rule_from,
     identity_from,
     layout_message,
     provider_from,
 )
-from kdoct_desktop.inference.shared_block import Layout, Window
-from kdoct_desktop.inference.worker_process import STOP_LIMIT_S, ChildProcess
+from kdoct_desktop.inference.shared_block import Layout
+from kdoct_desktop.inference.stream import VolumeStream
+from kdoct_desktop.inference.worker_process import ChildProcess
 
-STEP = "analysing B-scans"
-_POLL_S = 0.1
 _LOAD_LIMIT_S = 180.0
-_SILENCE_LIMIT_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +140,37 @@ class InferenceWorker:
         Raises:
             InferenceError: No model was loaded, the model could not be run, or the child ended.
         """
-        with self._busy:
-            if self._request is None:
-                raise InferenceError("no-model", "No model is loaded.")
-            if self._loaded is None or self._process is None or not self._process.alive:
-                self._load(self._request)
-            return self._predict(volume, tta=tta, progress=progress, on_bscan=on_bscan)
+        with self.begin(volume.voxels.shape, tta=tta, on_bscan=on_bscan) as stream:
+            for index in reading_order(volume.bscan_count):
+                stream.feed(index, volume.voxels[index])
+            return stream.finish(progress)
+
+    def begin(
+        self,
+        shape: tuple[int, ...],
+        *,
+        tta: bool = False,
+        on_bscan: BscanListener = ignore_bscan,
+    ) -> VolumeStream:
+        """Start on a volume whose B-scans are still being decoded.
+
+        Args:
+            shape: Axes (bscan, depth, ascan).
+            tta: Average over the test-time views.
+            on_bscan: Called with each result as it comes.
+
+        Returns:
+            Takes the B-scans in any order; a context manager. The worker is busy until it ends.
+
+        Raises:
+            InferenceError: No model was loaded, or the child ended.
+        """
+        self._busy.acquire()
+        try:
+            return self._begin(shape, tta=tta, on_bscan=on_bscan)
+        except BaseException:
+            self._busy.release()
+            raise
 
     def close(self) -> None:
         """End the child."""
@@ -192,63 +213,34 @@ class InferenceWorker:
             raise InferenceError("worker-died", "The analysis was ended.")
         return process
 
-    def _predict(
-        self, volume: OctVolume, *, tta: bool, progress: Progress, on_bscan: BscanListener
-    ) -> Prediction:
-        """Feed a volume to the child and gather the results."""
+    def _begin(self, shape: tuple[int, ...], *, tta: bool, on_bscan: BscanListener) -> VolumeStream:
+        """Ask the child to expect a volume."""
+        if self._request is None:
+            raise InferenceError("no-model", "No model is loaded.")
+        if self._loaded is None or self._process is None or not self._process.alive:
+            self._load(self._request)
         process, loaded = self._running(), self._loaded
         if loaded is None:
             raise InferenceError("no-model", "No model is loaded.")
-        count, depth, ascans = volume.voxels.shape
+        count, depth, ascans = shape
         layout = Layout(min(self._slots, count), (depth, ascans), self._cam)
         window, name = process.block.open(layout)
         self._runs += 2  # a pass, and perhaps a second one
-        feeder = Feeder(volume.voxels, window, send=process.send, run=self._runs, on_bscan=on_bscan)
+        feeder = Feeder(count, window, send=process.send, run=self._runs, on_bscan=on_bscan)
         request = {"op": "predict", "run": self._runs, "count": count, "tta": tta}
         process.send({**request, "block": name, "layout": layout_message(layout)})
-        try:
-            outcome = _follow(process, feeder, count=count, progress=progress)
-        finally:
-            if feeder.outcome is None:  # cancelled, or the caller's own code failed
-                _stop(process, window)
-        provider = provider_from(outcome["provider"])
-        self._loaded = replace(loaded, provider=provider)
-        return feeder.collector.prediction(
-            loaded.identity,
-            provider,
+        return VolumeStream(
+            process,
+            feeder,
+            window=window,
+            count=count,
+            identity=loaded.identity,
             preprocessing=loaded.preprocessing,
-            views=tuple(outcome["views"]),
+            ended=self._ended,
         )
 
-
-def _follow(process: ChildProcess, feeder: Feeder, *, count: int, progress: Progress) -> Message:
-    """Pump events until the volume is done; returns the child's last word."""
-    feeder.begin()
-    progress(0, count, STEP)
-    heard = time.monotonic()
-    while feeder.outcome is None:
-        message = process.receive(_POLL_S)
-        if message is not None:
-            heard = time.monotonic()
-            feeder.handle(message)
-        elif time.monotonic() - heard > _SILENCE_LIMIT_S:
-            raise process.hung()
-        progress(feeder.done, count, STEP)
-    return feeder.outcome
-
-
-def _stop(process: ChildProcess, window: Window) -> None:
-    """Make the child leave a volume: it is asked, and killed where it does not listen."""
-    if not process.alive:
-        return
-    window.stop = True
-    try:
-        process.send({"op": "stop"})
-        deadline = time.monotonic() + STOP_LIMIT_S
-        while time.monotonic() < deadline:
-            message = process.receive(_POLL_S)
-            if message is not None and message["event"] in ("done", "cancelled", "error"):
-                return
-    except InferenceError:
-        return
-    process.end(at_once=True)
+    def _ended(self, provider: ProviderReport | None) -> None:
+        """A volume is done or given up; what was learnt about the provider is kept."""
+        if provider is not None and self._loaded is not None:
+            self._loaded = replace(self._loaded, provider=provider)
+        self._busy.release()

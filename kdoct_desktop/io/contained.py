@@ -69,11 +69,12 @@ class Contained:
     Attributes:
         folder: The process's own folder; removed at the end.
         waited_s: Seconds spent waiting for answers so far.
+        tick: See above; whoever takes a process that was started ahead puts its own here.
     """
 
     def __init__(self, limits: Limits, tick: Callable[[], None]) -> None:
         self._limits = limits
-        self._tick = tick
+        self.tick = tick
         self._process: subprocess.Popen[bytes] | None = None
         self._job: JobObject | None = None
         self.waited_s = 0.0
@@ -218,7 +219,7 @@ class Contained:
         at = 0
         while at < size:
             while not _readable(descriptor, _TICK_S):
-                self._tick()
+                self.tick()
                 if time.monotonic() > deadline:
                     raise IngestError(
                         "read-timeout", "Reading takes too long; the file is damaged or hostile."

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdoct_desktop.domain.errors import IngestError
-from kdoct_desktop.domain.volume import Laterality, Localizer, Notice, OctVolume
+from kdoct_desktop.domain.volume import Laterality, Localizer, Notice, OctVolume, ScanPattern
 from kdoct_desktop.io.plan import FrameRef, InputFile, LocalizerPlan, VolumePlan, check_size
 from kdoct_desktop.io.session import Session, garbage
 
@@ -25,12 +25,14 @@ class VolumeHeader:
         label: What the user is shown.
         shape: Axes (bscan, depth, ascan).
         laterality: OD or OS; None where unknown.
+        scan_pattern: How the beam moved.
     """
 
     key: str
     label: str
     shape: tuple[int, int, int]
     laterality: Laterality | None
+    scan_pattern: ScanPattern = ScanPattern.UNKNOWN
 
 
 class BscanListener(Protocol):
@@ -80,7 +82,9 @@ def decode_volume(
     """
     check_size(plan.shape, session.limits)
     voxels = np.empty(plan.shape, dtype=np.uint8)
-    header = VolumeHeader(plan.source.key, plan.source.label, plan.shape, plan.laterality)
+    header = VolumeHeader(
+        plan.source.key, plan.source.label, plan.shape, plan.laterality, plan.scan_pattern
+    )
     waited = session.contained.waited_s
     for count, at in enumerate(_pixels(plan, session, voxels, waited), start=1):
         session.reporter.report(done_before + count, total, "reading B-scans")

@@ -23,7 +23,14 @@ from kdoct_desktop.io.plan import InputFile, VolumePlan
 from kdoct_desktop.io.session import Reporter, Session
 from kdoct_desktop.io.studies import studies_of
 
-__all__ = ["BscanListener", "OpenedInput", "Reader", "VolumeHeader", "open_volumes"]
+__all__ = [
+    "BscanListener",
+    "OpenedInput",
+    "Reader",
+    "VolumeHeader",
+    "open_volumes",
+    "start_reading",
+]
 
 Plans = tuple[list[VolumePlan], list[Problem]]
 
@@ -105,6 +112,13 @@ _SIDECARS = {".txt", ".md", ".json", ".csv", ".log", ".ini", ".inf", ".htm", ".h
 _MANY = 10
 
 
+def start_reading(limits: Limits = Limits()) -> Contained:  # noqa: B008 - immutable
+    """Start a reading process ahead of :func:`open_volumes`; close it if it is never used."""
+    contained = Contained(limits, lambda: None)
+    contained.start()
+    return contained
+
+
 def open_volumes(
     path: Path,
     *,
@@ -112,6 +126,7 @@ def open_volumes(
     progress: Progress = silent,
     on_bscan: BscanListener | None = None,
     limits: Limits = Limits(),  # noqa: B008 - immutable
+    ready: Contained | None = None,
 ) -> OpenedInput:
     """Read every volume of a file, folder, DICOMDIR or zip archive.
 
@@ -121,19 +136,21 @@ def open_volumes(
         progress: Called while reading; may raise ``Cancelled``.
         on_bscan: Called with each B-scan as soon as it is decoded.
         limits: What is accepted.
+        ready: A reading process from :func:`start_reading`, which is used up; one is started
+            where None.
 
     Raises:
         IngestError: The path does not exist or cannot be read at all.
         Cancelled: `progress` asked to stop.
     """
-    path = Path(path).absolute()
-    if not path.exists():
-        raise IngestError("missing-path", "The file or folder does not exist.")
-    label = path.name or "folder"
     reporter = Reporter(progress)
-    reporter.report(0, 0, "finding files")
-    with Contained(limits, reporter.tick) as contained:
-        contained.start()
+    with ready or start_reading(limits) as contained:
+        contained.tick = reporter.tick
+        path = Path(path).absolute()
+        if not path.exists():
+            raise IngestError("missing-path", "The file or folder does not exist.")
+        label = path.name or "folder"
+        reporter.report(0, 0, "finding files")
         session = Session(contained, limits, reporter)
         plans, problems = _plans(path, label, session)
         stated = [_with_eye(plan, eye) for plan in plans]

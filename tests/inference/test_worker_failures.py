@@ -17,6 +17,7 @@ from kdoct_desktop.domain.errors import Cancelled, InferenceError
 from kdoct_desktop.domain.heatmap import Box
 from kdoct_desktop.domain.prediction import BscanPrediction
 from kdoct_desktop.domain.volume import OctVolume, Source
+from kdoct_desktop.inference import stream as stream_module
 from kdoct_desktop.inference import worker as worker_module
 from kdoct_desktop.inference import worker_process
 from kdoct_desktop.inference.package import read_package
@@ -211,7 +212,7 @@ def test_a_child_that_hangs_is_left_when_the_user_cancels(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(worker_module, "STOP_LIMIT_S", 0.3)
+    monkeypatch.setattr(stream_module, "STOP_LIMIT_S", 0.3)
     start = time.monotonic()
 
     def progress(done: int, total: int, step: str) -> None:
