@@ -1,0 +1,294 @@
+"""Open, predict, find: the natural pass that the command line and the window both call."""
+
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdoct_desktop.app.ahead import Ahead
+from kdoct_desktop.domain.analysis import StudyAnalysis, VolumeAnalysis
+from kdoct_desktop.domain.errors import Cancelled, IngestError, KdoctError, ModelError
+from kdoct_desktop.domain.eye_level import summarise
+from kdoct_desktop.domain.finding import UrgencyMap
+from kdoct_desktop.domain.heatmap import Box
+from kdoct_desktop.domain.prediction import BscanPrediction, Prediction
+from kdoct_desktop.domain.progress import Progress, silent
+from kdoct_desktop.domain.study import Problem, Study
+from kdoct_desktop.domain.volume import Laterality, OctVolume, ScanPattern
+from kdoct_desktop.inference.collect import BscanListener as OneVolumeListener
+from kdoct_desktop.inference.collect import ignore_bscan
+from kdoct_desktop.inference.worker import InferenceWorker, LoadedModel
+from kdoct_desktop.io.contained import Contained
+from kdoct_desktop.io.readers import (
+    BscanListener,
+    OpenedInput,
+    open_volumes,
+    start_reading,
+)
+
+PredictionListener = Callable[[int, BscanPrediction, NDArray[np.float32], Box], None]
+"""Called as a B-scan's prediction is ready: position of its volume in the study, the prediction,
+its activation maps, axes (class, row, column), and the box of pixels that they cover."""
+
+NOT_MACULAR = {
+    ScanPattern.CIRCLE: "this is a circle scan around the optic disc",
+    ScanPattern.ONH: "this is a scan of the optic disc",
+    ScanPattern.ANTERIOR: "this is a scan of the front of the eye",
+    ScanPattern.ANGIOGRAPHY: "this is an angiography volume",
+}
+"""Scan patterns that are shown but not analysed, and why."""
+
+
+class Analyzer:
+    """Owns the inference process and makes a study's analysis from its files.
+
+    Every call blocks; the window calls from a job. Use as a context manager or call :meth:`close`.
+    """
+
+    def __init__(self, *, trusted_keys: tuple[bytes, ...], urgency: UrgencyMap) -> None:
+        """Prepare; nothing is started yet.
+
+        Args:
+            trusted_keys: Raw Ed25519 public keys that may sign a model package.
+            urgency: The site's map from class to urgency.
+        """
+        self._trusted_keys = trusted_keys
+        self._urgency = urgency
+        self._worker = InferenceWorker()
+        self._loaded: LoadedModel | None = None
+        self._reading: Contained | None = None
+
+    def __enter__(self) -> "Analyzer":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the processes."""
+        self._worker.close()
+        self._loaded = None
+        reading, self._reading = self._reading, None
+        if reading is not None:
+            reading.close()
+
+    def prepare_reading(self) -> None:
+        """Start the reading process ahead of the next input; else it starts when needed."""
+        if self._reading is None:
+            self._reading = start_reading()
+
+    def open_ahead(
+        self,
+        path: Path,
+        *,
+        eye: Laterality | None = None,
+        tta: bool = False,
+        progress: Progress = silent,
+    ) -> tuple[OpenedInput, dict[str, Prediction]]:
+        """Read an input and predict its volumes while they are decoded.
+
+        Args:
+            path: What the user chose.
+            eye: The eye as the user states it.
+            tta: Average the test-time views.
+            progress: Called while reading and waiting.
+
+        Returns:
+            Studies and problems, and predictions by the key of the volume's source.
+        """
+        with Ahead(self._worker, tta=tta, skipped=frozenset(NOT_MACULAR)) as ahead:
+            opened = self.open(path, eye=eye, progress=progress, on_bscan=ahead)
+            return opened, ahead.finish(progress)
+
+    @property
+    def loaded(self) -> LoadedModel | None:
+        """The model in use; None before :meth:`load_model`."""
+        return self._loaded
+
+    def load_model(self, package: Path, *, provider: str) -> LoadedModel:
+        """Verify a model package and make it ready.
+
+        Args:
+            package: A ``.kdmodel`` file.
+            provider: ``auto``, ``cuda`` or ``cpu``.
+
+        Raises:
+            ModelError: The package cannot be trusted or does not run.
+        """
+        self._loaded = None
+        self._loaded = self._worker.load(
+            package, provider=provider, trusted_keys=self._trusted_keys
+        )
+        return self._loaded
+
+    def open(
+        self,
+        path: Path,
+        *,
+        eye: Laterality | None = None,
+        progress: Progress = silent,
+        on_bscan: BscanListener | None = None,
+    ) -> OpenedInput:
+        """Read every volume of a file, folder, DICOMDIR or zip.
+
+        Args:
+            path: What the user chose.
+            eye: The eye as the user states it, for inputs that do not.
+            progress: Called while reading.
+            on_bscan: Called with each B-scan as soon as it is decoded.
+
+        Returns:
+            Studies and problems; a path that cannot be opened at all is one problem.
+        """
+        ready, self._reading = self._reading, None
+        try:
+            return open_volumes(path, eye=eye, progress=progress, on_bscan=on_bscan, ready=ready)
+        except IngestError as error:
+            problem = Problem(path.name or str(path), error.code, error.message)
+            return OpenedInput(studies=(), problems=(problem,))
+
+    def analyse(
+        self,
+        study: Study,
+        *,
+        tta: bool = False,
+        progress: Progress = silent,
+        on_bscan: PredictionListener | None = None,
+        problems: tuple[Problem, ...] = (),
+        ahead: Mapping[str, Prediction] | None = None,
+        read_s: float = 0.0,
+    ) -> StudyAnalysis:
+        """Run the model over every macular volume of a study.
+
+        Args:
+            study: What was opened.
+            tta: Average the test-time views.
+            progress: Called with B-scans done of all B-scans of the study.
+            on_bscan: Called with each B-scan's prediction.
+            problems: Inputs that were refused on the way, to be kept with the result.
+            ahead: Predictions that are there already, by the key of the volume's source.
+            read_s: Seconds that reading took, to be kept with the result.
+
+        Raises:
+            ModelError: No model is loaded.
+            InferenceError: The model could not run.
+        """
+        if self._loaded is None:
+            raise ModelError("no-model", "No model is loaded; install one on the models page.")
+        started = time.perf_counter()
+        total = sum(volume.bscan_count for volume in study.volumes)
+        results: list[VolumeAnalysis] = []
+        done = 0
+        for position, volume in enumerate(study.volumes):
+            shifted = _shifted(progress, done, total)
+            listener = ignore_bscan if on_bscan is None else partial(on_bscan, position)
+            known = (ahead or {}).get(volume.source.key)
+            results.append(self._one(volume, known, tta=tta, progress=shifted, on_bscan=listener))
+            done += volume.bscan_count
+        predict_s = time.perf_counter() - started
+        ran = [item.prediction for item in results if item.prediction is not None]
+        return StudyAnalysis(
+            study=study,
+            volumes=tuple(results),
+            problems=problems,
+            model=self._loaded.identity,
+            provider=ran[-1].provider if ran else self._loaded.provider,
+            timing_s={"read": read_s, "predict": predict_s, "total": read_s + predict_s},
+        )
+
+    def _one(
+        self,
+        volume: OctVolume,
+        known: Prediction | None,
+        *,
+        tta: bool,
+        progress: Progress,
+        on_bscan: OneVolumeListener,
+    ) -> VolumeAnalysis:
+        """Predict and summarise one volume, or say why not."""
+        refused = why_not_analysed(volume)
+        if refused is not None:
+            return VolumeAnalysis(volume, not_analysed=refused)
+        assert self._loaded is not None  # noqa: S101 - checked by the only caller
+        prediction = known or self._worker.predict(
+            volume, tta=tta, progress=progress, on_bscan=on_bscan
+        )
+        finding = summarise(volume, prediction, rule=self._loaded.eye_rule, urgency=self._urgency)
+        return VolumeAnalysis(volume, prediction=prediction, finding=finding)
+
+
+def why_not_analysed(volume: OctVolume) -> Problem | None:
+    """Why a volume is shown but not analysed; None where it is analysed."""
+    reason = NOT_MACULAR.get(volume.scan_pattern)
+    if reason is None:
+        return None
+    text = f"Not analysed: {reason}; the model knows macular volumes."
+    return Problem(volume.source.label, f"{volume.scan_pattern.value}-scan", text)
+
+
+def analyse_path(
+    analyzer: Analyzer,
+    path: Path,
+    *,
+    eye: Laterality | None = None,
+    tta: bool = False,
+    progress: Progress = silent,
+) -> list[StudyAnalysis]:
+    """One input from path to findings: one entry a study.
+
+    The model works while the input is still being read. A study whose analysis fails becomes a
+    problem, and the others go on. Problems of the input are kept with its first study; an input
+    without any study gives one entry that holds them.
+
+    Raises:
+        Cancelled: `progress` asked to stop.
+    """
+    started = time.perf_counter()
+    opened, ahead = analyzer.open_ahead(path, eye=eye, tta=tta, progress=progress)
+    read_s = time.perf_counter() - started
+    results: list[StudyAnalysis] = []
+    problems = opened.problems
+    for study in opened.studies:
+        try:
+            results.append(
+                analyzer.analyse(
+                    study,
+                    tta=tta,
+                    progress=progress,
+                    problems=problems,
+                    ahead=ahead,
+                    read_s=read_s,
+                )
+            )
+            problems, read_s = (), 0.0
+        except Cancelled:
+            raise
+        except KdoctError as error:
+            label = study.volumes[0].source.label if study.volumes else path.name
+            problems = (*problems, Problem(label, error.code, error.message))
+    if problems:
+        results.append(
+            StudyAnalysis(
+                Study(uid=""), problems=problems, timing_s={"read": read_s, "total": read_s}
+            )
+        )
+    return results
+
+
+def _shifted(progress: Progress, done_before: int, total: int) -> Progress:
+    """Progress over a whole study from that of one volume."""
+    whole = total
+
+    def report(done: int, total: int, step: str) -> None:
+        progress(done_before + done, whole, step)
+
+    return report
