@@ -94,12 +94,12 @@ def prediction(
     quality: Quality | None = None,
     incomplete: bool = False,
 ) -> Prediction:
-    """What a model might say: the logits are exactly the mean of the activation maps plus bias.
+    """What a model might say: the logits are the mean of the activation maps plus bias.
 
     Args:
         scan: The scan.
         code: Class that is likely.
-        at: (B-scan, A-scan) where the evidence of a disease has its peak; the middle where None.
+        at: (B-scan, A-scan) of the peak of a disease; the middle where None.
         height: Part of the logit that speaks for the class at its peak.
         spread: Standard deviation of the evidence over B-scans.
         ood: The first so many B-scans are unlike the training data.
@@ -108,8 +108,8 @@ def prediction(
     """
     cams = activation_maps(scan, code=code, at=at, height=height, spread=spread)
     logits = cams.mean(axis=(2, 3)) + BIAS
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True), dtype=np.float64)
-    shares = powers / powers.sum(axis=1, keepdims=True)
+    shares = np.exp(logits, dtype=np.float64)
+    shares /= shares.sum(axis=1, keepdims=True)
     bscans = tuple(
         BscanPrediction(
             index=index,
@@ -122,8 +122,8 @@ def prediction(
         )
         for index in range(scan.bscan_count)
     )
-    frame = np.array([0, scan.voxels.shape[1], 0, scan.voxels.shape[2]], dtype=np.int32)
-    frames = np.tile(frame, (scan.bscan_count, 1))
+    frame = [0, scan.voxels.shape[1], 0, scan.voxels.shape[2]]
+    frames = np.array([frame] * scan.bscan_count, dtype=np.int32)
     return Prediction(MODEL, PROVIDER, "5e" * 32, ("identity",), bscans, cams, frames)
 
 

@@ -1,8 +1,9 @@
 """The rule from B-scans to an eye.
 
-For each class the mean of the best three adjacent calibrated B-scan probabilities, calibrated
+For each disease the mean of the best three adjacent calibrated B-scan probabilities, calibrated
 again at eye level, is held against the package's threshold. The maximum over B-scans is not used:
-with a specificity of 0.96 a B-scan it would alarm in most healthy volumes.
+with a specificity of 0.96 a B-scan it would alarm in most healthy volumes. An eye is as normal as
+its least normal three adjacent B-scans: the best three of a diseased eye look healthy, too.
 """
 
 import numpy as np
@@ -34,10 +35,16 @@ def eye_scores(probabilities: NDArray[np.float64], adjacent: int) -> NDArray[np.
     Returns:
         One score a class.
     """
-    length = min(adjacent, len(probabilities))
-    windows = np.lib.stride_tricks.sliding_window_view(probabilities, length, axis=0)
-    scores: NDArray[np.float64] = windows.mean(axis=-1).max(axis=0)
+    scores: NDArray[np.float64] = _window_means(probabilities, adjacent).max(axis=0)
     return scores
+
+
+def _window_means(values: NDArray[np.float64], adjacent: int) -> NDArray[np.float64]:
+    """Mean of each run of `adjacent` B-scans, along the first axis."""
+    length = min(adjacent, len(values))
+    windows = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)
+    means: NDArray[np.float64] = windows.mean(axis=-1)
+    return means
 
 
 def calibrate(score: float, scale: float, offset: float) -> float:
@@ -46,7 +53,7 @@ def calibrate(score: float, scale: float, offset: float) -> float:
         return score
     bounded = min(max(score, 1e-6), 1.0 - 1e-6)
     value = scale * float(np.log(bounded / (1.0 - bounded))) + offset
-    return float(1.0 / (1.0 + np.exp(-value)))
+    return float(1.0 / (1.0 + np.exp(-min(max(value, -500.0), 500.0))))
 
 
 def summarise(
@@ -60,12 +67,8 @@ def summarise(
         rule: Parameters from the model package.
         urgency: The site's map.
     """
-    classes = prediction.model.classes
-    table = prediction.probabilities
-    scores = {
-        code: calibrate(score, rule.scale.get(code, 1.0), rule.offset.get(code, 0.0))
-        for code, score in zip(classes, eye_scores(table, rule.adjacent).tolist(), strict=True)
-    }
+    classes, table = prediction.model.classes, prediction.probabilities
+    scores = _calibrated(classes, table, rule)
     diseases = [code for code in classes if code != NORMAL]
     likely = sorted(
         (code for code in diseases if scores[code] >= rule.thresholds[code]),
@@ -73,9 +76,10 @@ def summarise(
     )
     leading = likely[0] if likely else max(diseases, key=scores.__getitem__)
     column = table[:, classes.index(leading)]
-    strongest = int(column.argmax())
+    strongest, run = _strongest(column, rule.adjacent, rule.bscan_threshold(leading))
     quality = volume_quality(prediction, rule)
-    reasons = _doubts(prediction, quality, likely=likely, column=column, rule=rule)
+    alone = bool(likely) and run == (strongest, strongest) and len(column) > 1
+    reasons = _doubts(prediction, quality, likely, alone=strongest if alone else None)
     state, blocking = _state(volume, prediction, quality=quality, rule=rule, likely=likely)
     found = state is FindingState.FOUND
     code = (leading if likely else NORMAL) if found else None
@@ -85,13 +89,27 @@ def summarise(
         urgency=urgency.urgency(code) if code is not None else Urgency.NEEDS_HUMAN_READ,
         probabilities=scores,
         thresholds={code: rule.thresholds[code] for code in diseases},
+        bscan_thresholds={code: rule.bscan_threshold(code) for code in diseases},
         rule=rule.name,
         urgency_version=urgency.version,
         strongest_bscan=strongest,
-        evidence_range=_range(column, strongest, rule.thresholds[leading]) if likely else None,
+        evidence_range=run if likely else None,
         quality=quality,
-        reasons=blocking + reasons,
+        reasons=blocking + (reasons if state is not FindingState.UNLIKE_TRAINING else ()),
     )
+
+
+def _calibrated(
+    classes: tuple[str, ...], table: NDArray[np.float64], rule: EyeRule
+) -> dict[str, float]:
+    """Eye-level probability of each class, on that class's own scale."""
+    scores = dict(zip(classes, eye_scores(table, rule.adjacent).tolist(), strict=True))
+    normal = table[:, classes.index(NORMAL)]
+    scores[NORMAL] = float(_window_means(normal, rule.adjacent).min())
+    return {
+        code: calibrate(score, rule.scale.get(code, 1.0), rule.offset.get(code, 0.0))
+        for code, score in scores.items()
+    }
 
 
 def volume_quality(prediction: Prediction, rule: EyeRule) -> Quality:
@@ -155,16 +173,14 @@ def _limited_coverage(volume: OctVolume, rule: EyeRule) -> tuple[Notice, ...]:
 def _doubts(
     prediction: Prediction,
     quality: Quality,
-    *,
     likely: list[str],
-    column: NDArray[np.float64],
-    rule: EyeRule,
+    *,
+    alone: int | None,
 ) -> tuple[Notice, ...]:
     """What makes a finding doubtful without forbidding it."""
     notices = []
-    if likely and _isolated(column, rule.thresholds[likely[0]]):
-        at = int(column.argmax()) + 1
-        text = f"Isolated B-scan: only B-scan {at} shows it, its neighbours do not."
+    if alone is not None:
+        text = f"Isolated B-scan: only B-scan {alone + 1} shows it, its neighbours do not."
         notices.append(Notice("isolated-bscan", text))
     if len(likely) > 1:
         text = f"More than one class is above its threshold: {', '.join(likely)}."
@@ -173,17 +189,25 @@ def _doubts(
         text = f"Poor quality: {', '.join(quality.reasons)}."
         notices.append(Notice("poor-quality", text))
     unlike = sum(bscan.ood for bscan in prediction.bscans)
-    if 0 < unlike <= rule.max_ood_share * len(prediction.bscans) and unlike > 1:
+    if unlike > 1:
         text = f"{unlike} of {len(prediction.bscans)} B-scans are unlike the training data."
         notices.append(Notice("unlike-bscans" if unlike > 2 else "some-unlike-bscans", text))
     return tuple(notices)
 
 
-def _isolated(column: NDArray[np.float64], threshold: float) -> bool:
-    """True when the strongest B-scan is above the threshold and no neighbour is."""
-    peak = int(column.argmax())
-    neighbours = [column[i] for i in (peak - 1, peak + 1) if 0 <= i < len(column)]
-    return bool(neighbours) and column[peak] >= threshold and max(neighbours) < threshold
+def _strongest(
+    column: NDArray[np.float64], adjacent: int, threshold: float
+) -> tuple[int, tuple[int, int]]:
+    """The strongest B-scan of the run that carries the finding, and the run.
+
+    The best window decides, not the loudest B-scan, which may stand elsewhere and alone.
+    """
+    means = _window_means(column, adjacent)
+    start = int(means.argmax())
+    window = column[start : start + min(adjacent, len(column))]
+    peak = start + int(window.argmax())
+    first, last = _range(column, peak, threshold)
+    return first + int(column[first : last + 1].argmax()), (first, last)
 
 
 def _range(column: NDArray[np.float64], peak: int, threshold: float) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """What we report for an eye. The rule that leads to it is in ``eye_level``."""
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -61,6 +62,17 @@ class EyeRule:
     max_ood_share: float = 0.5
     max_ungradable_share: float = 0.5
 
+    def bscan_threshold(self, code: str) -> float:
+        """Probability in a B-scan at which three like it would reach the eye's threshold.
+
+        The inverse of the eye-level calibration: ``sigmoid((logit(threshold) - offset) / scale)``.
+        """
+        scale, offset = self.scale.get(code, 1.0), self.offset.get(code, 0.0)
+        threshold = min(max(self.thresholds[code], 1e-6), 1.0 - 1e-6)
+        logit = math.log(threshold / (1.0 - threshold))
+        power = min(max((offset - logit) / scale, -500.0), 500.0)
+        return 1.0 / (1.0 + math.exp(power))
+
     @property
     def name(self) -> str:
         """What is printed for the rule."""
@@ -86,7 +98,8 @@ class Finding:
         class_code: The reported class; None where the state allows none.
         urgency: How soon somebody should look.
         probabilities: Eye level, calibrated, by class code; each class on its own scale.
-        thresholds: By class code, as used.
+        thresholds: By class code, at eye level, as used.
+        bscan_thresholds: The same on the scale of a B-scan's probability.
         rule: The rule in words.
         urgency_version: Version of the urgency map.
         strongest_bscan: Index from 0 of the strongest B-scan for the reported class, or for the
@@ -102,6 +115,7 @@ class Finding:
     urgency: Urgency
     probabilities: dict[str, float]
     thresholds: dict[str, float]
+    bscan_thresholds: dict[str, float]
     rule: str
     urgency_version: str
     strongest_bscan: int

@@ -22,7 +22,7 @@ def nothing_stands_out(prediction: Prediction, finding: Finding) -> bool:
         return False
     return all(
         prediction.probabilities[:, prediction.model.classes.index(code)].max() < 0.5 * limit
-        for code, limit in finding.thresholds.items()
+        for code, limit in finding.bscan_thresholds.items()
     )
 
 

@@ -12,6 +12,7 @@ from kdoct_desktop.domain.volume import Provenance
 from kdoct_desktop.report import fonts
 from kdoct_desktop.report.scan_content import Badge, ClassRow, VolumeContent
 from kdoct_desktop.report.sheet import FAINT, INK, PAPER, SECOND, TRACK, Sheet
+from kdoct_desktop.report.wording import probability
 
 _URGENCY_COLOURS = {
     Urgency.URGENT: HexColor("#C2410C"),
@@ -105,8 +106,8 @@ def strip_chart(
         return y
     sheet.text(x, y + 2.4, f"{content.evidence_name} by B-scan", size=7, colour=SECOND)
     row = content.classes[index]
-    if row.limit is not None:
-        note = f"dashed: threshold {row.threshold}"
+    if row.bscan_limit is not None:
+        note = f"dashed: threshold {probability(row.bscan_limit)}"
         sheet.text(x + width, y + 2.4, note, size=6.5, colour=SECOND, align="right")
     top, count = y + 4.0, len(prediction.bscans)
     base, step = top + height, width / count
@@ -119,8 +120,8 @@ def strip_chart(
         stroke = SECOND if doubtful else None
         sheet.box(left, base - tall, bar, tall, fill=fill, stroke=stroke, weight=0.12)
     sheet.line(x, base, x + width, base, weight=0.2)
-    if row.limit is not None:
-        _dashed(sheet, x, base - height * row.limit, width)
+    if row.bscan_limit is not None:
+        _dashed(sheet, x, base - height * row.bscan_limit, width)
     return _strip_numbers(sheet, x, base, content, count=count, step=step, width=width)
 
 

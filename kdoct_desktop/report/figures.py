@@ -67,13 +67,11 @@ def bscan_pair(
     Returns:
         Where the next thing may start.
     """
-    rows, columns = pair.plain.shape
-    ratio = rows / columns
+    ratio = pair.plain.shape[0] / pair.plain.shape[1]
     room = max(tall - _CAPTION, 2 * _LEAST_TALL)
-    both = pair.drawn is not None
-    stacked = min((room - _BETWEEN) / 2 if both else room, width * ratio)
+    stacked = min((room - _BETWEEN) / 2 if pair.drawn is not None else room, width * ratio)
     beside = min(room, (width - _GUTTER) / 2 * ratio)
-    turned = both and beside > stacked
+    turned = pair.drawn is not None and beside > stacked
     height = beside if turned else stacked
     long = height / ratio
     sheet.picture(x, y, pair.plain, width=long, height=height)
@@ -81,8 +79,8 @@ def bscan_pair(
         left, top = (x + long + _GUTTER, y) if turned else (x, y + height + _BETWEEN)
         sheet.picture(left, top, pair.drawn, width=long, height=height)
         y = top
-    text += depth_text(volume, pair.window)
-    return _caption(sheet, x, y + height, text, volume, width=width, long=long)
+    below = text + depth_text(volume, pair.window)
+    return _caption(sheet, x, y + height, below, volume, width=width, long=long)
 
 
 def depth_text(volume: OctVolume, window: geometry.Window) -> str:

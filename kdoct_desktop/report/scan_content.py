@@ -20,6 +20,7 @@ class ClassRow:
         value: Probability from 0 to 1.
         probability: The same, as printed.
         limit: Threshold from 0 to 1; None where the class has none.
+        bscan_limit: The same on the scale of a B-scan's probability.
         threshold: The same, as printed; empty where the class has none.
         leading: True for the class that the finding names.
     """
@@ -29,6 +30,7 @@ class ClassRow:
     value: float
     probability: str
     limit: float | None
+    bscan_limit: float | None
     threshold: str
     leading: bool
 
@@ -188,6 +190,7 @@ def _classes(finding: Finding, model: ModelIdentity) -> tuple[ClassRow, ...]:
                 value=value,
                 probability=wording.probability(value),
                 limit=limit,
+                bscan_limit=finding.bscan_thresholds.get(code),
                 threshold="" if limit is None else wording.probability(limit),
                 leading=code == finding.class_code,
             )

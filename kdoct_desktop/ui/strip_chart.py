@@ -151,11 +151,11 @@ class StripChart(QWidget):
         return colour
 
     def _draw_threshold(self, painter: QPainter, scan: Scan, plot: QRectF) -> None:
-        """The eye-level threshold of the class, as the level that B-scans are held against."""
+        """The threshold of the class on the scale of a B-scan."""
         finding = scan.result.finding if scan.result is not None else None
         if finding is None or scan.evidence is None:
             return
-        threshold = finding.thresholds.get(scan.evidence.classes[self._bench.shown_class])
+        threshold = finding.bscan_thresholds.get(scan.evidence.classes[self._bench.shown_class])
         if threshold is None:
             return
         y = plot.bottom() - threshold * plot.height()

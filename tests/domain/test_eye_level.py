@@ -190,3 +190,31 @@ def test_eye_level_calibration_keeps_the_order(scale: float, offset: float) -> N
 
     assert values == sorted(values)
     assert all(0.0 <= value <= 1.0 for value in values)
+
+
+def test_a_calibrated_threshold_is_shown_on_the_scale_of_a_bscan() -> None:
+    rule = EyeRule(
+        thresholds={"CNV": 0.5, "DRUSEN": 0.5, "DME": 0.5},
+        scale={"DRUSEN": 0.8},
+        offset={"DRUSEN": -1.6},
+    )
+
+    at = rule.bscan_threshold("DRUSEN")
+
+    assert at == pytest.approx(0.8808, abs=1e-4)
+    assert calibrate(at, 0.8, -1.6) == pytest.approx(0.5)
+    assert rule.bscan_threshold("CNV") == pytest.approx(0.5)
+
+
+def test_a_diseased_eye_is_not_normal_however_many_bscans_look_healthy() -> None:
+    finding = say([NORMAL_ROW] * 20 + [CNV_ROW] * 3)
+
+    assert finding.probabilities["NORMAL"] == pytest.approx(0.03)
+
+
+def test_the_run_that_carries_the_finding_is_named_and_not_a_louder_bscan_elsewhere() -> None:
+    loud = (0.02, 0.02, 0.95, 0.01)
+    finding = say([NORMAL_ROW] * 5 + [CNV_ROW] * 5 + [NORMAL_ROW] * 5 + [loud, NORMAL_ROW])
+
+    assert finding.evidence_range == (5, 9)
+    assert finding.strongest_bscan in range(5, 10)
