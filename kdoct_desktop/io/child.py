@@ -51,12 +51,14 @@ def main(settings: dict[str, Any]) -> None:
     """Serve until the other end closes.
 
     Args:
-        settings: ``folder`` and ``memory_bytes``, as ``contained`` passes them.
+        settings: ``folder``, ``memory_bytes`` and ``preload``, as ``contained`` passes them.
     """
     requests, answers = _streams()
     limit_this_process(int(settings["memory_bytes"]))
     work = Workspace(Path(settings["folder"]))
     wall_in(work.folder)
+    for name in settings.get("preload", ()):
+        _task(name)
     while True:
         prefix = requests.read(wire.PREFIX.size)
         if len(prefix) < wire.PREFIX.size:

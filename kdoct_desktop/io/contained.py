@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -64,7 +64,8 @@ class Contained:
     """Owns the reading process and its folder; a context manager.
 
     The process starts with the first request and again after it was killed. `tick` is called
-    about twenty times a second while waiting and may raise to stop the work.
+    about twenty times a second while waiting and may raise to stop the work. `preload` names tasks
+    whose libraries are loaded before the first request.
 
     Attributes:
         folder: The process's own folder; removed at the end.
@@ -72,8 +73,11 @@ class Contained:
         tick: See above; whoever takes a process that was started ahead puts its own here.
     """
 
-    def __init__(self, limits: Limits, tick: Callable[[], None]) -> None:
+    def __init__(
+        self, limits: Limits, tick: Callable[[], None], *, preload: Sequence[str] = ()
+    ) -> None:
         self._limits = limits
+        self._preload = list(preload)
         self.tick = tick
         self._process: subprocess.Popen[bytes] | None = None
         self._job: JobObject | None = None
@@ -101,7 +105,11 @@ class Contained:
         if self._process is not None:
             return
         settings = json.dumps(
-            {"folder": str(self.folder), "memory_bytes": self._limits.child_bytes}
+            {
+                "folder": str(self.folder),
+                "memory_bytes": self._limits.child_bytes,
+                "preload": self._preload,
+            }
         )
         environment = {
             **os.environ,

@@ -1,8 +1,8 @@
 """What is to be decoded: everything about a volume but its pixels."""
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 
@@ -136,3 +136,15 @@ def combined_hash(hashes: Iterable[str]) -> str:
     if len(ordered) == 1:
         return ordered[0]
     return hashlib.sha256("".join(ordered).encode("ascii")).hexdigest()
+
+
+def unique_keys(plans: Sequence[VolumePlan]) -> list[VolumePlan]:
+    """Number keys that occur more than once, such as two volumes of one series."""
+    seen: dict[str, int] = {}
+    unique = []
+    for plan in plans:
+        key = plan.source.key
+        count = seen[key] = seen.get(key, 0) + 1
+        source = plan.source if count == 1 else replace(plan.source, key=f"{key} #{count}")
+        unique.append(replace(plan, source=source))
+    return unique

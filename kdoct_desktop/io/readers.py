@@ -19,7 +19,7 @@ from kdoct_desktop.io.decode import BscanListener, FileRefusedError, VolumeHeade
 from kdoct_desktop.io.dicom_identity import laterality_conflict
 from kdoct_desktop.io.inputs import folder_files
 from kdoct_desktop.io.limits import Limits
-from kdoct_desktop.io.plan import InputFile, VolumePlan
+from kdoct_desktop.io.plan import InputFile, VolumePlan, unique_keys
 from kdoct_desktop.io.session import Reporter, Session
 from kdoct_desktop.io.studies import studies_of
 
@@ -110,11 +110,12 @@ _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ARCHIVES = (b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ")
 _SIDECARS = {".txt", ".md", ".json", ".csv", ".log", ".ini", ".inf", ".htm", ".html"}
 _MANY = 10
+_FIRST_NEEDED = ("dicom-header", "dicom-frames")  # what a process that waits has loaded already
 
 
 def start_reading(limits: Limits = Limits()) -> Contained:  # noqa: B008 - immutable
     """Start a reading process ahead of :func:`open_volumes`; close it if it is never used."""
-    contained = Contained(limits, lambda: None)
+    contained = Contained(limits, lambda: None, preload=_FIRST_NEEDED)
     contained.start()
     return contained
 
@@ -144,21 +145,28 @@ def open_volumes(
         Cancelled: `progress` asked to stop.
     """
     reporter = Reporter(progress)
-    with ready or start_reading(limits) as contained:
+    with ready or Contained(limits, reporter.tick) as contained:
+        contained.start()
         contained.tick = reporter.tick
-        path = Path(path).absolute()
-        if not path.exists():
-            raise IngestError("missing-path", "The file or folder does not exist.")
+        path = _existing(path)
         label = path.name or "folder"
         reporter.report(0, 0, "finding files")
         session = Session(contained, limits, reporter)
         plans, problems = _plans(path, label, session)
         stated = [_with_eye(plan, eye) for plan in plans]
-        plans = [plan for plan in stated if isinstance(plan, VolumePlan)]
         problems += [refused for refused in stated if isinstance(refused, Problem)]
+        plans = [plan for plan in stated if isinstance(plan, VolumePlan)]
         read, refused = _decode(plans, session, on_bscan)
     studies, conflicts = studies_of(read)
     return OpenedInput(studies, (*problems, *refused, *conflicts))
+
+
+def _existing(path: Path) -> Path:
+    """The path in full."""
+    path = Path(path).absolute()
+    if not path.exists():
+        raise IngestError("missing-path", "The file or folder does not exist.")
+    return path
 
 
 def _plans(path: Path, label: str, session: Session) -> Plans:
@@ -193,19 +201,7 @@ def _plans(path: Path, label: str, session: Session) -> Plans:
             found, refused = reader.read(session, claimed[reader.format], whole_folder=whole_folder)
             plans += found
             problems += refused
-    return _unique_keys(plans), problems
-
-
-def _unique_keys(plans: Sequence[VolumePlan]) -> list[VolumePlan]:
-    """Number keys that occur more than once, such as two volumes of one series."""
-    seen: dict[str, int] = {}
-    unique = []
-    for plan in plans:
-        key = plan.source.key
-        count = seen[key] = seen.get(key, 0) + 1
-        source = plan.source if count == 1 else replace(plan.source, key=f"{key} #{count}")
-        unique.append(replace(plan, source=source))
-    return unique
+    return unique_keys(plans), problems
 
 
 def _claim(file: InputFile, limits: Limits) -> Reader | Problem:
