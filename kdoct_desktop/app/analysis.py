@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from kdoct_desktop.app.ahead import Ahead
 from kdoct_desktop.domain.analysis import StudyAnalysis, VolumeAnalysis
-from kdoct_desktop.domain.errors import Cancelled, IngestError, KdoctError, ModelError
+from kdoct_desktop.domain.errors import IngestError, KdoctError, ModelError
 from kdoct_desktop.domain.eye_level import summarise
 from kdoct_desktop.domain.finding import UrgencyMap
 from kdoct_desktop.domain.heatmap import Box
@@ -80,6 +81,10 @@ class Analyzer:
         reading, self._reading = self._reading, None
         if reading is not None:
             reading.close()
+
+    def interrupt(self) -> None:
+        """End the inference process, and a running prediction with it; from any thread."""
+        self._worker.close()
 
     def prepare_reading(self) -> None:
         """Start the reading process ahead of the next input; else it starts when needed."""
@@ -165,7 +170,6 @@ class Analyzer:
         on_bscan: PredictionListener | None = None,
         problems: tuple[Problem, ...] = (),
         ahead: Mapping[str, Prediction] | None = None,
-        read_s: float = 0.0,
     ) -> StudyAnalysis:
         """Run the model over every macular volume of a study.
 
@@ -176,7 +180,6 @@ class Analyzer:
             on_bscan: Called with each B-scan's prediction.
             problems: Inputs that were refused on the way, to be kept with the result.
             ahead: Predictions that are there already, by the key of the volume's source.
-            read_s: Seconds that reading took, to be kept with the result.
 
         Raises:
             ModelError: No model is loaded.
@@ -187,13 +190,12 @@ class Analyzer:
         started = time.perf_counter()
         total = sum(volume.bscan_count for volume in study.volumes)
         results: list[VolumeAnalysis] = []
-        done = 0
         for position, volume in enumerate(study.volumes):
+            done = sum(item.volume.bscan_count for item in results)
             shifted = _shifted(progress, done, total)
             listener = ignore_bscan if on_bscan is None else partial(on_bscan, position)
             known = (ahead or {}).get(volume.source.key)
             results.append(self._one(volume, known, tta=tta, progress=shifted, on_bscan=listener))
-            done += volume.bscan_count
         predict_s = time.perf_counter() - started
         ran = [item.prediction for item in results if item.prediction is not None]
         return StudyAnalysis(
@@ -202,7 +204,7 @@ class Analyzer:
             problems=problems,
             model=self._loaded.identity,
             provider=ran[-1].provider if ran else self._loaded.provider,
-            timing_s={"read": read_s, "predict": predict_s, "total": read_s + predict_s},
+            timing_s={"predict": predict_s, "total": predict_s},
         )
 
     def _one(
@@ -246,7 +248,7 @@ def analyse_path(
     """One input from path to findings: one entry a study.
 
     The model works while the input is still being read. A study whose analysis fails becomes a
-    problem, and the others go on. Problems of the input are kept with its first study; an input
+    problem, and the others go on. Problems of the input are kept with its first result; an input
     without any study gives one entry that holds them.
 
     Raises:
@@ -259,29 +261,27 @@ def analyse_path(
     problems = opened.problems
     for study in opened.studies:
         try:
-            results.append(
-                analyzer.analyse(
-                    study,
-                    tta=tta,
-                    progress=progress,
-                    problems=problems,
-                    ahead=ahead,
-                    read_s=read_s,
-                )
-            )
-            problems, read_s = (), 0.0
-        except Cancelled:
-            raise
+            analysis = analyzer.analyse(study, tta=tta, progress=progress, ahead=ahead)
         except KdoctError as error:
             label = study.volumes[0].source.label if study.volumes else path.name
             problems = (*problems, Problem(label, error.code, error.message))
-    if problems:
-        results.append(
-            StudyAnalysis(
-                Study(uid=""), problems=problems, timing_s={"read": read_s, "total": read_s}
-            )
-        )
-    return results
+        else:
+            results.append(analysis)
+    if not results:
+        results.append(StudyAnalysis(Study(uid="")))
+    return [_with_reading(results[0], problems, read_s), *results[1:]]
+
+
+def _with_reading(
+    analysis: StudyAnalysis, problems: tuple[Problem, ...], read_s: float
+) -> StudyAnalysis:
+    """A result with what was refused on the way and the seconds before it.
+
+    ``read`` holds the prediction that ran meanwhile, ``predict`` only what was left to do.
+    """
+    total_s = read_s + analysis.timing_s.get("total", 0.0)
+    timing_s = {"read": read_s, **analysis.timing_s, "total": total_s}
+    return replace(analysis, problems=(*analysis.problems, *problems), timing_s=timing_s)
 
 
 def _shifted(progress: Progress, done_before: int, total: int) -> Progress:

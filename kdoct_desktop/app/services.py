@@ -140,8 +140,12 @@ class DesktopServices:
         return self._registry.rollback()
 
     def interrupt(self) -> None:
-        """Make every blocking call stop at its next report."""
+        """Make every blocking call return soon.
+
+        Reading stops at its next sign of life, a running model ends with its process.
+        """
         self._interrupted = True
+        self._analyzer.interrupt()
 
     def _change(self, settings: Settings) -> None:
         self._settings = settings

@@ -6,6 +6,7 @@ into a block of memory that both processes see, a few at a time, so a long volum
 memory than a short one; results come back one by one while the next B-scans are computed.
 """
 
+import contextlib
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -165,12 +166,11 @@ class InferenceWorker:
         Raises:
             InferenceError: No model was loaded, or the child ended.
         """
-        self._busy.acquire()
-        try:
-            return self._begin(shape, tta=tta, on_bscan=on_bscan)
-        except BaseException:
-            self._busy.release()
-            raise
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(self._busy)
+            stream = self._begin(shape, tta=tta, on_bscan=on_bscan)
+            stack.pop_all()  # held until the stream ends
+            return stream
 
     def close(self) -> None:
         """End the child."""
