@@ -62,7 +62,7 @@ def patient_and_study(ds: Dataset, name: str, *, identifier: str, performed: dat
 def _equipment(ds: Dataset) -> None:
     """General and Enhanced General Equipment, Acquisition Context."""
     ds.Manufacturer = "KD-OCT"
-    ds.ManufacturerModelName = "KD-OCT Phantom"
+    ds.ManufacturerModelName = "Phantom"
     ds.DeviceSerialNumber = "0"
     ds.SoftwareVersions = "1"
     ds.BurnedInAnnotation = "NO"
