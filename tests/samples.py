@@ -108,8 +108,7 @@ def prediction(
     """
     cams = activation_maps(scan, code=code, at=at, height=height, spread=spread)
     logits = cams.mean(axis=(2, 3)) + BIAS
-    shares = np.exp(logits, dtype=np.float64)
-    shares /= shares.sum(axis=1, keepdims=True)
+    shares = softmax(logits)
     bscans = tuple(
         BscanPrediction(
             index=index,
@@ -122,9 +121,14 @@ def prediction(
         )
         for index in range(scan.bscan_count)
     )
-    frame = [0, scan.voxels.shape[1], 0, scan.voxels.shape[2]]
-    frames = np.array([frame] * scan.bscan_count, dtype=np.int32)
+    frames = np.array([[0, scan.voxels.shape[1], 0, scan.voxels.shape[2]]] * len(bscans), np.int32)
     return Prediction(MODEL, PROVIDER, "5e" * 32, ("identity",), bscans, cams, frames)
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Probabilities of each row."""
+    powers = np.exp(logits, dtype=np.float64)
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
 def activation_maps(

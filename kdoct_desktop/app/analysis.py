@@ -1,7 +1,7 @@
 """Open, predict, find: the natural pass that the command line and the window both call."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -178,7 +178,7 @@ class Analyzer:
             tta: Average the test-time views.
             progress: Called with B-scans done of all B-scans of the study.
             on_bscan: Called with each B-scan's prediction.
-            problems: Inputs that were refused on the way, to be kept with the result.
+            problems: Inputs that were refused on the way, kept with the result.
             ahead: Predictions that are there already, by the key of the volume's source.
 
         Raises:
@@ -188,24 +188,18 @@ class Analyzer:
         if self._loaded is None:
             raise ModelError("no-model", "No model is loaded; install one on the models page.")
         started = time.perf_counter()
-        total = sum(volume.bscan_count for volume in study.volumes)
         results: list[VolumeAnalysis] = []
         for position, volume in enumerate(study.volumes):
-            done = sum(item.volume.bscan_count for item in results)
-            shifted = _shifted(progress, done, total)
+            shifted = _shifted(progress, results, study)
             listener = ignore_bscan if on_bscan is None else partial(on_bscan, position)
             known = (ahead or {}).get(volume.source.key)
             results.append(self._one(volume, known, tta=tta, progress=shifted, on_bscan=listener))
         predict_s = time.perf_counter() - started
-        ran = [item.prediction for item in results if item.prediction is not None]
-        return StudyAnalysis(
-            study=study,
-            volumes=tuple(results),
-            problems=problems,
-            model=self._loaded.identity,
-            provider=ran[-1].provider if ran else self._loaded.provider,
-            timing_s={"predict": predict_s, "total": predict_s},
-        )
+        ran = [item.prediction.provider for item in results if item.prediction is not None]
+        timing_s = {"predict": predict_s, "total": predict_s}
+        provider = ran[-1] if ran else self._loaded.provider
+        model = self._loaded.identity
+        return StudyAnalysis(study, tuple(results), problems, model, provider, timing_s)
 
     def _one(
         self,
@@ -284,11 +278,12 @@ def _with_reading(
     return replace(analysis, problems=(*analysis.problems, *problems), timing_s=timing_s)
 
 
-def _shifted(progress: Progress, done_before: int, total: int) -> Progress:
-    """Progress over a whole study from that of one volume."""
-    whole = total
+def _shifted(progress: Progress, ready: Sequence[VolumeAnalysis], study: Study) -> Progress:
+    """Progress over a whole study from that of the volume after those that are ready."""
+    before = sum(item.volume.bscan_count for item in ready)
+    whole = sum(volume.bscan_count for volume in study.volumes)
 
     def report(done: int, total: int, step: str) -> None:
-        progress(done_before + done, whole, step)
+        progress(before + done, whole, step)
 
     return report

@@ -81,8 +81,7 @@ def summarise(
     alone = bool(likely) and run == (strongest, strongest) and len(column) > 1
     reasons = _doubts(prediction, quality, likely, alone=strongest if alone else None)
     state, blocking = _state(volume, prediction, quality=quality, rule=rule, likely=likely)
-    found = state is FindingState.FOUND
-    code = (leading if likely else NORMAL) if found else None
+    code = (leading if likely else NORMAL) if state is FindingState.FOUND else None
     return Finding(
         state=state,
         class_code=code,
