@@ -1,7 +1,7 @@
 """Writes the demo study: one invented patient, both eyes, as a device would export them.
 
-``python -m training.demo_study OUT`` fills the folder OUT/study with an ophthalmic tomography volume
-and a localizer for each eye, and writes ``truth.json`` beside it: what the phantoms really show.
+``python -m training.demo_study OUT`` fills the folder OUT/study with an ophthalmic tomography
+volume and a localizer for each eye, and writes ``truth.json`` beside it: what the phantoms show.
 """
 
 import json

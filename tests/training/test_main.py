@@ -1,0 +1,42 @@
+"""The command line of the training side."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from training.__main__ import build_parser, main
+
+
+def test_help_answers_without_loading_torch() -> None:
+    code = (
+        "import sys\nfrom training.__main__ import build_parser\n"
+        "build_parser().format_help()\n"
+        "assert not {'torch', 'timm', 'cv2', 'onnx'} & set(sys.modules)\n"
+    )
+    root = Path(__file__).resolve().parents[2]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_command_is_described() -> None:
+    text = build_parser().format_help()
+    for command in ("factory", "evaluate", "export"):
+        assert command in text
+
+
+def test_a_missing_data_folder_is_said_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--data", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == "The data folder has no bscans/manifest.csv.\n"
+
+
+def test_a_mistake_in_the_configuration_is_said_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "run.toml"
+    config.write_text("colour = 1\n", "utf-8")
+    assert main(["evaluate", "--data", str(tmp_path), "--config", str(config)]) == 2
+    assert capsys.readouterr().err == "Configuration: unknown key colour\n"

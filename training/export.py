@@ -1,0 +1,254 @@
+"""From a checkpoint to a signed ``.kdmodel``: graph, parity, golden sample, statistics, card."""
+
+import datetime
+import os
+import subprocess
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+from numpy.typing import NDArray
+
+from kdoct_desktop.inference.package import Golden
+from kdoct_desktop.inference.package_write import write_package
+from kdoct_desktop.inference.preprocess import InputSpec
+from kdoct_desktop.inference.probability import completeness_errors, softmax
+from kdoct_desktop.inference.signing import public_bytes, public_pem
+from training.calibrate import Calibration, Runner
+from training.loop import run_network
+from training.models import Network
+from training.painting import CLASSES
+
+Array = NDArray[np.float32]
+
+PARITY_LIMIT = 1e-5
+OPSET = 20
+NOTICE = (
+    "Demonstration model trained on synthetic and public pictures: "
+    "not for any decision about a patient."
+)
+DISPLAY = {"NORMAL": "Normal", "DRUSEN": "Drusen", "CNV": "CNV", "DME": "DME"}
+
+
+class ParityError(RuntimeError):
+    """The exported graph does not answer as the network does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How far the graph is from the network.
+
+    Attributes:
+        pictures: Number of pictures compared.
+        difference: Largest difference in probability.
+        same_class: True when the most probable class is the same everywhere.
+        completeness: Largest ``|mean(cam) + bias - logit|``.
+    """
+
+    pictures: int
+    difference: float
+    same_class: bool
+    completeness: float
+
+
+def to_onnx(network: Network, spec: InputSpec) -> bytes:
+    """One ONNX file with the weights inside, any batch size, three outputs."""
+    network = network.eval().to(memory_format=torch.contiguous_format)
+    sample = torch.zeros(2, 3, spec.height, spec.width)
+    buffer = BytesIO()
+    program = torch.onnx.export(
+        network,
+        (sample,),
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=["input"],
+        output_names=["logits", "cam", "embedding"],
+        dynamic_shapes={"picture": {0: torch.export.Dim("n", min=1, max=4096)}},
+        verbose=False,
+    )
+    if program is None:
+        raise RuntimeError("the exporter gave no program")
+    program.optimize()
+    for value in (*program.model.graph.inputs, *program.model.graph.outputs):
+        value.metadata_props.clear()
+    import onnx
+
+    model = program.model_proto
+    for node in model.graph.node:
+        node.ClearField("metadata_props")
+        node.ClearField("doc_string")
+    model.graph.ClearField("metadata_props")
+    model.ClearField("metadata_props")
+    del model.graph.value_info[:]
+    onnx.checker.check_model(model)
+    buffer.write(model.SerializeToString())
+    return buffer.getvalue()
+
+
+def onnx_runner(graph: bytes) -> Runner:
+    """The graph on onnxruntime, CPU."""
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+
+    def run(inputs: Array) -> tuple[Array, Array, Array]:
+        logits, cam, embedding = session.run(["logits", "cam", "embedding"], {"input": inputs})
+        return logits, cam, embedding
+
+    return run
+
+
+def check_parity(network: Network, run: Runner, inputs: Array) -> Parity:
+    """Compare graph and network picture by picture.
+
+    Raises:
+        ParityError: They differ by more than `PARITY_LIMIT`, or a class changes.
+    """
+    ours = run_network(network, torch.from_numpy(inputs))
+    parts = [run(inputs[at : at + 16]) for at in range(0, len(inputs), 16)]
+    logits, cams, _ = (np.concatenate(one) for one in zip(*parts, strict=True))
+    bias = network.head.bias.detach().numpy()
+    difference = float(np.abs(softmax(ours[0], 1.0) - softmax(logits, 1.0)).max())
+    same = bool((ours[0].argmax(axis=1) == logits.argmax(axis=1)).all())
+    complete = float(completeness_errors(logits, cams, bias).max())
+    parity = Parity(len(inputs), difference, same, complete)
+    if not difference <= PARITY_LIMIT or not same:
+        raise ParityError(f"graph and network differ: {parity}")
+    return parity
+
+
+def golden_sample(run: Runner, inputs: Array) -> Golden:
+    """Inputs and what the graph answers, for the desktop's check."""
+    logits, cams, embeddings = run(inputs)
+    return Golden(inputs, logits, cams, embeddings)
+
+
+def load_key(path: Path) -> Ed25519PrivateKey:
+    """The signing key; made on first use, readable by its owner only."""
+    if path.exists():
+        key = load_pem_private_key(path.read_bytes(), None)
+        if not isinstance(key, Ed25519PrivateKey):
+            raise ValueError("the signing key is not an Ed25519 key")
+        return key
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(text)
+    return key
+
+
+def write_public_key(key: Ed25519PrivateKey, path: Path) -> None:
+    """Write the public half where the desktop looks for trusted keys."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(public_pem(public_bytes(key)))
+
+
+def source_commit() -> str:
+    """Commit of the code that runs, marked where files differ; ``unknown`` without a repository."""
+    here = Path(__file__).parent
+    commit = _git(here, "rev-parse", "HEAD")
+    if commit is None:
+        return "unknown"
+    return commit + (" with changes" if _git(here, "status", "--porcelain", "--", ".") else "")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git prints; None where it fails or is not there."""
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(folder), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def build_manifest(
+    facts: dict[str, Any],
+    spec: InputSpec,
+    calibration: Calibration,
+    *,
+    metrics: dict[str, Any],
+    created: datetime.datetime,
+) -> dict[str, Any]:
+    """Everything that the package says about the model, as `write_package` wants it.
+
+    Args:
+        facts: Of the checkpoint.
+        spec: Input of the network.
+        calibration: Temperature, limits, eye-level rule.
+        metrics: Evaluation in plain values.
+        created: With its time zone.
+    """
+    config = facts["config"]
+    return {
+        "name": config["name"],
+        "version": config["version"],
+        "created": created.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "demonstration": True,
+        "notice": NOTICE,
+        "classes": [{"code": code, "display": DISPLAY[code]} for code in CLASSES],
+        "input": spec.to_json(),
+        "calibration": {"temperature": calibration.temperature},
+        "eye_rule": calibration.eye_rule,
+        "ood": {
+            "measure": "cosine distance to nearest class mean",
+            "threshold": calibration.ood_threshold,
+        },
+        "training": _origin(facts),
+        "metrics": metrics,
+    }
+
+
+def _origin(facts: dict[str, Any]) -> dict[str, Any]:
+    """Where the weights come from."""
+    return {
+        "config": facts["config"],
+        "split_sha256": facts["split_sha256"],
+        "source_commit": source_commit(),
+        "initial_weights": facts["initial_weights"],
+        "data": [
+            {"name": "phantoms", "licence": "generated"},
+            {"name": "octdl", "licence": "CC BY 4.0", "source": "Kulyabin et al., OCTDL"},
+            {"name": "kermany", "licence": "CC BY 4.0", "source": "Kermany et al. 2018"},
+        ],
+    }
+
+
+def write_model(
+    path: Path,
+    *,
+    graph: bytes,
+    manifest: dict[str, Any],
+    golden: Golden,
+    network: Network,
+    calibration: Calibration,
+    card: str,
+    key: Ed25519PrivateKey,
+) -> None:
+    """Write the signed package."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_package(
+        path,
+        onnx_bytes=graph,
+        manifest=manifest,
+        golden=golden,
+        bias=network.head.bias.detach().numpy().astype(np.float32),
+        ood_means=calibration.means,
+        card=card,
+        private_key=key,
+    )

@@ -1,0 +1,94 @@
+"""The pictures of a data folder and what each may be used for.
+
+Only two data sets carry a licence (CC BY 4.0) that lets shipped weights learn from them. The rest
+is for evaluation and this module is the one place that says so.
+"""
+
+import csv
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from training.arrays import Grey
+
+TRAINABLE = ("octdl", "kermany")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One picture of the manifest.
+
+    Attributes:
+        path: The picture.
+        dataset: Name of its data set.
+        label: The label its data set gives.
+        group: Patient, or the smallest set that must stay together.
+        masks: Expert mask by kind; None in place of a path where a reader found nothing.
+    """
+
+    path: Path
+    dataset: str
+    label: str
+    group: str
+    masks: dict[str, Path | None]
+
+
+def read_manifest(data: Path) -> list[Row]:
+    """All pictures of a data folder, in the manifest's order.
+
+    Raises:
+        FileNotFoundError: No manifest.
+    """
+    root = data / "bscans"
+    rows = []
+    with (root / "manifest.csv").open(encoding="utf-8", newline="") as file:
+        for line in csv.DictReader(file):
+            masks: dict[str, Path | None] = {}
+            for key, value in line.items():
+                if key.startswith("mask_") and value:
+                    masks[key[5:]] = None if value == "empty" else root / value
+            rows.append(
+                Row(root / line["path"], line["dataset"], line["label"], line["group"], masks)
+            )
+    return rows
+
+
+def held_out(group: str) -> bool:
+    """True for the half of the groups of ``kermany`` that no training may see."""
+    return int(hashlib.sha256(group.encode()).hexdigest(), 16) % 2 == 1
+
+
+def normals(rows: list[Row]) -> list[Row]:
+    """Real normal B-scans to paint on."""
+    return [
+        row
+        for row in rows
+        if row.label == "NORMAL"
+        and (row.dataset == "octdl" or (row.dataset == "kermany" and not held_out(row.group)))
+    ]
+
+
+def labelled(rows: list[Row]) -> list[Row]:
+    """Real labelled B-scans for training: the training half of ``kermany``."""
+    return [row for row in rows if row.dataset == "kermany" and not held_out(row.group)]
+
+
+def split_hash(rows: list[Row]) -> str:
+    """sha256 over the names of everything that training sees."""
+    names = sorted(row.path.name for row in normals(rows) + labelled(rows))
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
+
+
+def read_grey(path: Path) -> Grey:
+    """A picture as uint8 grey values.
+
+    Raises:
+        OSError: The file is no picture.
+    """
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise OSError(f"not a picture: {path.name}")
+    return np.asarray(picture, dtype=np.uint8)
