@@ -1,0 +1,62 @@
+"""What a benchmark says: a figure, its unit, and the promise it is held against."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One figure.
+
+    Attributes:
+        name: What was measured.
+        value: The figure.
+        unit: Its unit; ``ratio`` where two times of one run were divided.
+        promise: What it is held against, in words; empty where it is only stated.
+        kept: Whether the promise is kept; None where there is none.
+        note: What else to know.
+    """
+
+    name: str
+    value: float
+    unit: str
+    promise: str = ""
+    kept: bool | None = None
+    note: str = ""
+
+
+def at_least(name: str, value: float, *, unit: str, limit: float, note: str = "") -> Measure:
+    """A figure that must not be smaller than `limit`."""
+    return Measure(name, value, unit, f">= {limit:g}", value >= limit, note)
+
+
+def at_most(name: str, value: float, *, unit: str, limit: float, note: str = "") -> Measure:
+    """A figure that must not be larger than `limit`."""
+    return Measure(name, value, unit, f"<= {limit:g}", value <= limit, note)
+
+
+def stated(name: str, value: float, *, unit: str, note: str = "") -> Measure:
+    """A figure that promises nothing."""
+    return Measure(name, value, unit, note=note)
+
+
+def fastest(works: Sequence[Callable[[], object]], *, rounds: int) -> list[float]:
+    """Shortest time in seconds of each work.
+
+    The works take turns, so that what else the machine does falls on all of them; the shortest
+    time is the one that was disturbed least.
+
+    Args:
+        works: What to time; each is run once before.
+        rounds: How often each is timed.
+    """
+    for work in works:
+        work()
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(rounds):
+        for work, taken in zip(works, times, strict=True):
+            started = time.perf_counter()
+            work()
+            taken.append(time.perf_counter() - started)
+    return [min(taken) for taken in times]

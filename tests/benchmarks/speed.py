@@ -1,0 +1,189 @@
+"""How fast a volume is analysed, against a bare loop and against eager torch."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+from pydicom.uid import JPEGLSLossless
+
+from kdoct_desktop.app.analysis import Analyzer, analyse_path
+from kdoct_desktop.app.settings import load_urgency
+from kdoct_desktop.inference.session import OrtBackend, thread_count
+from kdoct_desktop.io.readers import VolumeHeader, open_volumes
+from tests.benchmarks.measures import Measure, at_least, at_most, fastest, stated
+from tests.benchmarks.subject import (
+    CLASSES,
+    Subject,
+    phantom_voxels,
+    random_network,
+    tensors,
+    write_volume,
+)
+
+Tensors = NDArray[np.float32]
+_BATCHES = (1, 4, 8)
+
+
+def end_to_end(subject: Subject, folder: Path, *, rounds: int) -> list[Measure]:
+    """From a DICOM file of 49 B-scans to a finding, on the processor, with the model loaded."""
+    voxels = phantom_voxels()
+    plain = write_volume(voxels, folder / "plain.dcm")
+    packed = write_volume(voxels, folder / "packed.dcm", syntax=JPEGLSLossless)
+    ready = tensors(voxels, subject.package.input_spec)
+    loops = _bare_loops(subject, ready)
+    with Analyzer(trusted_keys=subject.trusted_keys, urgency=load_urgency()) as analyzer:
+        analyzer.load_model(subject.path, provider="cpu")
+        works: list[Callable[[], object]] = [
+            lambda: _analysed(analyzer, plain, len(voxels)),
+            lambda: _analysed(analyzer, packed, len(voxels)),
+            *loops.values(),
+        ]
+        ours, ours_packed, *bare = fastest(works, rounds=rounds)
+    eager = min(fastest(_eager_loops(ready), rounds=max(rounds // 2, 1)))
+    best, count = min(bare), len(voxels)
+    note = (
+        f"bare loop at its best: {count / best:.1f} images/s with {list(loops)[bare.index(best)]}"
+    )
+    eager_note = f"eager torch: {count / eager:.1f} images/s"
+    name = "end to end / eager torch channels_last"
+    return [
+        at_least(
+            "end to end / bare onnxruntime loop", best / ours, unit="ratio", limit=0.85, note=note
+        ),
+        stated("the same from JPEG-LS", best / ours_packed, unit="ratio"),
+        stated("end to end, 49 B-scans", ours, unit="s", note=f"{count / ours:.1f} images/s"),
+        at_least(name, eager / ours, unit="ratio", limit=1.4, note=eager_note),
+    ]
+
+
+def _bare_loops(subject: Subject, ready: Tensors) -> dict[str, Callable[[], None]]:
+    """Loops over ready tensors with nothing around them, by how they run."""
+    network = subject.package.onnx_bytes
+    ours = OrtBackend(network, "cpu")
+    plain = onnxruntime.InferenceSession(network, providers=["CPUExecutionProvider"])
+    runs: dict[str, Callable[[Tensors], Any]] = {
+        "our options": ours.run,
+        "default options": lambda batch: plain.run(None, {"input": batch}),
+    }
+    return {
+        f"batches of {size}, {options}": _looped(run, ready, size)
+        for options, run in runs.items()
+        for size in _BATCHES
+    }
+
+
+def _eager_loops(ready: Tensors) -> list[Callable[[], None]]:
+    """The same with torch in eager mode, channels last."""
+    torch.set_num_threads(thread_count())
+    network = random_network().to(memory_format=torch.channels_last)
+    return [_looped(lambda batch: _eager(network, batch), ready, size) for size in _BATCHES]
+
+
+def evidence_cost(subject: Subject, *, rounds: int) -> list[Measure]:
+    """What the activation maps and embeddings cost on top of the logits."""
+    ready = tensors(phantom_voxels(24), subject.package.input_spec)
+    full = OrtBackend(subject.package.onnx_bytes, "cpu")
+    alone = _session(logits_only(subject.package.onnx_bytes))
+    with_evidence, without = fastest(
+        [
+            _looped(full.run, ready, 4),
+            _looped(lambda batch: alone.run(None, {"input": batch}), ready, 4),
+        ],
+        rounds=rounds,
+    )
+    return [
+        at_most(
+            "cost of the evidence outputs",
+            100.0 * (with_evidence / without - 1.0),
+            unit="%",
+            limit=5.0,
+            note="all three outputs against the same graph cut down to its logits",
+        )
+    ]
+
+
+def first_bscan(folder: Path, *, rounds: int) -> list[Measure]:
+    """When the first B-scan of a volume can be shown, as a share of the time to read it all."""
+    path = write_volume(phantom_voxels(), folder / "first.dcm", syntax=JPEGLSLossless)
+    shares, order = [], []
+    for _ in range(rounds + 1):
+        share, index = _first_share(path)
+        shares.append(share)
+        order.append(index)
+    note = f"B-scan {order[0] + 1} of 49 comes first"
+    name = "first B-scan shown / whole volume read"
+    return [at_most(name, min(shares), unit="ratio", limit=0.5, note=note)]
+
+
+def logits_only(network: bytes) -> bytes:
+    """The same graph with everything cut away that the logits do not need."""
+    model = onnx.load_from_string(network)
+    graph = model.graph
+    needed = {"logits"}
+    kept = []
+    for node in reversed(graph.node):
+        if needed & set(node.output):
+            needed |= set(node.input)
+            kept.append(node)
+    outputs = [value for value in graph.output if value.name == "logits"]
+    weights = [weight for weight in graph.initializer if weight.name in needed]
+    for field, values in (("node", kept[::-1]), ("output", outputs), ("initializer", weights)):
+        graph.ClearField(field)
+        getattr(graph, field).extend(values)
+    return bytes(model.SerializeToString())
+
+
+def _analysed(analyzer: Analyzer, path: Path, count: int) -> None:
+    (analysis,) = analyse_path(analyzer, path)
+    (item,) = analysis.volumes
+    if item.prediction is None or len(item.prediction.bscans) != count:
+        raise RuntimeError("the volume was not analysed")
+
+
+def _looped(run: Callable[[Tensors], Any], ready: Tensors, size: int) -> Callable[[], None]:
+    """A loop over ready tensors, `size` at a time."""
+
+    def loop() -> None:
+        for at in range(0, len(ready), size):
+            run(ready[at : at + size])
+
+    return loop
+
+
+def _eager(network: torch.nn.Module, batch: Tensors) -> None:
+    pictures = torch.from_numpy(batch).to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        logits = network(pictures)[0]
+    if logits.shape != (len(batch), len(CLASSES)):
+        raise RuntimeError("the network gave something else")
+
+
+def _session(network: bytes) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = thread_count()
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # as OrtBackend
+    return onnxruntime.InferenceSession(
+        network, sess_options=options, providers=["CPUExecutionProvider"]
+    )
+
+
+def _first_share(path: Path) -> tuple[float, int]:
+    """Time to the first B-scan by the time to all, and which one came first."""
+    seen: list[tuple[float, int]] = []
+
+    def note(header: VolumeHeader, index: int, pixels: NDArray[np.uint8]) -> None:
+        seen.append((time.perf_counter(), index))
+
+    started = time.perf_counter()
+    opened = open_volumes(path, on_bscan=note)
+    ended = time.perf_counter()
+    if len(opened.studies) != 1 or not seen:
+        raise RuntimeError("the volume was not read")
+    return (seen[0][0] - started) / (ended - started), seen[0][1]
