@@ -181,7 +181,8 @@ class Desk(QObject):
 
     def _analyse(self, visit: Visit, problems: tuple[Problem, ...], report: Report) -> object:
         study = visit.study
-        if study is None or self.model is None:
+        # self.model may be late: it is set in the window's thread, and the services load it anyway
+        if study is None or (self.model_known and self.model is None):
             return None
         volumes = tuple(scan.volume for scan in visit.scans if scan.volume is not None)
 

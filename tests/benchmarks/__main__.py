@@ -22,7 +22,7 @@ import PySide6
 import torch
 
 from kdoct_desktop import __version__
-from tests.benchmarks import heatmaps, sameness, speed, window
+from tests.benchmarks import faithful, heatmaps, sameness, speed, window
 from tests.benchmarks.measures import Measure
 from tests.benchmarks.subject import Subject, choose_subject
 
@@ -30,7 +30,7 @@ BASELINE = Path(__file__).with_name("baseline.json")
 SCHEMA = 1
 PARTS = (
     *("end-to-end", "evidence", "first-bscan", "start", "feel", "memory"),
-    *("parity", "preprocessing", "heatmaps"),
+    *("parity", "preprocessing", "heatmaps", "faithfulness"),
 )
 
 
@@ -70,6 +70,7 @@ def _works(
         "parity": lambda: sameness.parity(subject, pictures=50 if quick else 500),
         "preprocessing": lambda: sameness.one_preprocessing(subject),
         "heatmaps": lambda: heatmaps.pointing_game(subject, eyes=2 if quick else 8),
+        "faithfulness": lambda: faithful.faithfulness(subject, eyes=2 if quick else 8),
     }
 
 

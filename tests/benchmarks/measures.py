@@ -41,7 +41,12 @@ def stated(name: str, value: float, *, unit: str, note: str = "") -> Measure:
     return Measure(name, value, unit, note=note)
 
 
-def fastest(works: Sequence[Callable[[], object]], *, rounds: int) -> list[float]:
+def fastest(
+    works: Sequence[Callable[[], object]],
+    *,
+    rounds: int,
+    before: Callable[[], object] = lambda: None,
+) -> list[float]:
     """Shortest time in seconds of each work.
 
     The works take turns, so that what else the machine does falls on all of them; the shortest
@@ -50,12 +55,14 @@ def fastest(works: Sequence[Callable[[], object]], *, rounds: int) -> list[float
     Args:
         works: What to time; each is run once before.
         rounds: How often each is timed.
+        before: Called before each, untimed.
     """
     for work in works:
         work()
     times: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
         for work, taken in zip(works, times, strict=True):
+            before()
             started = time.perf_counter()
             work()
             taken.append(time.perf_counter() - started)

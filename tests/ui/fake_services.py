@@ -60,6 +60,7 @@ class FakeServices:
     Attributes:
         read_gate: Reading waits before this many B-scans are delivered; None never waits.
         predict_gate: The same for predictions.
+        load_gate: Loading the model waits for it; None never waits.
         opened: Set to let a waiting call go on; it also goes on when it is cancelled.
     """
 
@@ -76,6 +77,7 @@ class FakeServices:
         self.chosen = settings
         self.read_gate: int | None = None
         self.predict_gate: int | None = None
+        self.load_gate: threading.Event | None = None
         self.opened = threading.Event()
         self.open_error: Exception | None = None
         self.exported: list[StudyAnalysis] = []
@@ -109,6 +111,8 @@ class FakeServices:
             progress(done, total, step)
 
     def load_model(self) -> Loaded:
+        if self.load_gate is not None:
+            self.load_gate.wait(10)
         if self.model is None:
             raise ModelError("no-model", "No model is installed.")
         return self.model

@@ -52,6 +52,23 @@ def test_the_first_bscan_is_shown_while_the_rest_is_still_read(
     assert window.bench.scan.is_read(0)
 
 
+def test_a_scan_that_is_read_before_the_model_is_loaded_is_analysed(
+    open_window: MakeWindow, qtbot: QtBot
+) -> None:
+    services = FakeServices(both_eyes())
+    services.load_gate = threading.Event()
+    window = open_window(services, opened=False)
+    window.open([PATH])
+    qtbot.waitUntil(lambda: bool(window.bench.visits) and window.bench.scan is not None)
+    qtbot.waitUntil(lambda: window.bench.scan is not None and window.bench.scan.is_read(0))
+    qtbot.wait(50)  # the analysis waits behind the model
+    services.load_gate.set()
+    threading.Event().wait(0.3)  # the window's thread is slow to hear that the model is there
+    idle(window, qtbot)
+    assert window.bench.scan is not None
+    assert window.bench.scan.result is not None
+
+
 def test_evidence_grows_while_the_model_runs(open_window: MakeWindow, qtbot: QtBot) -> None:
     services = FakeServices(both_eyes())
     services.predict_gate = 5
