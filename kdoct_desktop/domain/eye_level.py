@@ -78,8 +78,8 @@ def summarise(
     column = table[:, classes.index(leading)]
     strongest, run = _strongest(column, rule.adjacent, rule.bscan_threshold(leading))
     quality = volume_quality(prediction, rule)
-    alone = bool(likely) and run == (strongest, strongest) and len(column) > 1
-    reasons = _doubts(prediction, quality, likely, alone=strongest if alone else None)
+    alone = strongest if likely and run[0] == run[1] and len(column) > 1 else None
+    reasons = _also(likely, urgency) + _doubts(prediction, quality, alone=alone)
     state, blocking = _state(volume, prediction, quality=quality, rule=rule, likely=likely)
     code = (leading if likely else NORMAL) if state is FindingState.FOUND else None
     return Finding(
@@ -169,10 +169,22 @@ def _limited_coverage(volume: OctVolume, rule: EyeRule) -> tuple[Notice, ...]:
     return ()
 
 
+def _also(likely: list[str], urgency: UrgencyMap) -> tuple[Notice, ...]:
+    """What else is above its threshold; a doubt only where it would be pressing by itself.
+
+    Drusen beside an exudative lesion are the rule; two pressing diseases at once are not.
+    """
+    if len(likely) < 2:
+        return ()
+    text = f"Above their thresholds: {', '.join(likely)}."
+    mild = {Urgency.ROUTINE, Urgency.OBSERVE}
+    pressing = any(urgency.urgency(code) not in mild for code in likely[1:])
+    return (Notice("several-diseases" if pressing else "also-above", text),)
+
+
 def _doubts(
     prediction: Prediction,
     quality: Quality,
-    likely: list[str],
     *,
     alone: int | None,
 ) -> tuple[Notice, ...]:
@@ -181,9 +193,6 @@ def _doubts(
     if alone is not None:
         text = f"Isolated B-scan: only B-scan {alone + 1} shows it, its neighbours do not."
         notices.append(Notice("isolated-bscan", text))
-    if len(likely) > 1:
-        text = f"More than one class is above its threshold: {', '.join(likely)}."
-        notices.append(Notice("several-diseases", text))
     if quality.state is QualityState.POOR:
         text = f"Poor quality: {', '.join(quality.reasons)}."
         notices.append(Notice("poor-quality", text))

@@ -126,6 +126,16 @@ def test_the_more_urgent_of_two_findings_leads_and_both_are_named() -> None:
 
     assert finding.class_code == "CNV"
     assert any("CNV, DRUSEN" in reason.message for reason in finding.reasons)
+    assert not finding.needs_human_read  # drusen beside an exudative lesion are the rule
+
+
+def test_two_pressing_diseases_at_once_need_a_human_read() -> None:
+    dme = (0.03, 0.03, 0.03, 0.91)
+    finding = say([NORMAL_ROW] * 5 + [CNV_ROW] * 4 + [dme] * 4 + [NORMAL_ROW] * 5)
+
+    assert finding.class_code == "CNV"
+    assert "several-diseases" in [reason.code for reason in finding.reasons]
+    assert finding.needs_human_read
 
 
 def test_too_few_bscans_are_limited_coverage_and_never_normal() -> None:
