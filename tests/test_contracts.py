@@ -21,7 +21,6 @@ MAY_START_THREADS = {
     "kdoct_desktop/inference/worker_process.py",  # listens to the child
 }
 MAY_START_PROCESSES = {
-    "kdoct_desktop/__main__.py",  # freeze_support() of a frozen program
     "kdoct_desktop/io/contained.py",
     "kdoct_desktop/inference/worker_process.py",
 }

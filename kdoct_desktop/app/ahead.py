@@ -1,11 +1,11 @@
 """Predicting while the input is still being read, so that decoding costs no time of its own."""
 
 import logging
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kdoct_desktop.domain.closing import Closing
 from kdoct_desktop.domain.errors import KdoctError
 from kdoct_desktop.domain.prediction import Prediction
 from kdoct_desktop.domain.progress import Progress, silent
@@ -17,7 +17,7 @@ from kdoct_desktop.io.readers import VolumeHeader
 log = logging.getLogger(__name__)
 
 
-class Ahead:
+class Ahead(Closing):
     """A listener for ``open_volumes`` that feeds each B-scan to the model; a context manager.
 
     What goes wrong here loses nothing: the volume has no prediction yet, and whoever needs one
@@ -42,17 +42,6 @@ class Ahead:
         self._missing = 0
         self._predictions: dict[str, Prediction] = {}
 
-    def __enter__(self) -> "Ahead":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._give_up()
-
     def __call__(self, header: VolumeHeader, index: int, pixels: NDArray[np.uint8]) -> None:
         """Take a B-scan as it is decoded; see ``io.readers.BscanListener``."""
         if header.scan_pattern in self._skipped:
@@ -67,7 +56,7 @@ class Ahead:
                 self._missing -= 1
         except KdoctError:
             log.exception("a volume could not be predicted while it was read")
-            self._give_up()
+            self.close()
 
     def finish(self, progress: Progress) -> dict[str, Prediction]:
         """Wait for the last volume.
@@ -82,16 +71,16 @@ class Ahead:
             self._finish(progress)
         except KdoctError:
             log.exception("a volume could not be predicted while it was read")
-            self._give_up()
+            self.close()
         return self._predictions
 
     def _finish(self, progress: Progress) -> None:
         """Keep the prediction of the volume at hand, if all its B-scans were decoded."""
         if self._stream is not None and self._missing == 0:
             self._predictions[self._key] = self._stream.finish(progress)
-        self._give_up()
+        self.close()
 
-    def _give_up(self) -> None:
+    def close(self) -> None:
         """Make the worker free for the next volume."""
         stream, self._stream = self._stream, None
         if stream is not None:

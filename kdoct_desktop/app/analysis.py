@@ -5,13 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kdoct_desktop.app.ahead import Ahead
 from kdoct_desktop.domain.analysis import StudyAnalysis, VolumeAnalysis
+from kdoct_desktop.domain.closing import Closing
 from kdoct_desktop.domain.errors import IngestError, KdoctError, ModelError
 from kdoct_desktop.domain.eye_level import summarise
 from kdoct_desktop.domain.finding import UrgencyMap
@@ -44,7 +44,7 @@ NOT_MACULAR = {
 """Scan patterns that are shown but not analysed, and why."""
 
 
-class Analyzer:
+class Analyzer(Closing):
     """Owns the inference process and makes a study's analysis from its files.
 
     Every call blocks; the window calls from a job. Use as a context manager or call :meth:`close`.
@@ -62,17 +62,6 @@ class Analyzer:
         self._worker = InferenceWorker()
         self._loaded: LoadedModel | None = None
         self._reading: Contained | None = None
-
-    def __enter__(self) -> "Analyzer":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """End the processes."""

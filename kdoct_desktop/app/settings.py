@@ -5,7 +5,6 @@ overwritten: better no start than a setting that silently does nothing.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -188,9 +187,3 @@ def _require(true: bool, name: str) -> None:
             f"The setting {name!r} is not known or has a value that cannot be used."
             " Correct it in settings.json.",
         )
-
-
-def as_mapping(settings: Settings) -> Mapping[str, object]:
-    """The settings without the recent inputs, for the self-check."""
-    values = {field.name: _to_json(getattr(settings, field.name)) for field in fields(Settings)}
-    return {name: value for name, value in values.items() if name != "recent"}

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable
-from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kdoct_desktop.domain.closing import Closing
 from kdoct_desktop.domain.errors import InferenceError
 from kdoct_desktop.domain.prediction import ModelIdentity, Prediction, ProviderReport
 from kdoct_desktop.domain.progress import Progress, silent
@@ -20,7 +20,7 @@ _POLL_S = 0.1
 _SILENCE_LIMIT_S = 300.0
 
 
-class VolumeStream:
+class VolumeStream(Closing):
     """Takes the B-scans of one volume and gives its prediction; a context manager.
 
     Left without :meth:`finish`, the child gives the volume up and is ready for the next.
@@ -57,17 +57,6 @@ class VolumeStream:
         self._ended = ended
         self._provider: ProviderReport | None = None
         self._closed = False
-
-    def __enter__(self) -> "VolumeStream":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def feed(self, index: int, pixels: NDArray[np.uint8]) -> None:
         """Hand over a B-scan; returns at once.

@@ -11,8 +11,8 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 
+from kdoct_desktop.domain.closing import Closing
 from kdoct_desktop.domain.errors import InferenceError
 from kdoct_desktop.domain.finding import EyeRule
 from kdoct_desktop.domain.prediction import ModelIdentity, Prediction, ProviderReport
@@ -60,7 +60,7 @@ class _LoadRequest:
     trusted_keys: tuple[bytes, ...]
 
 
-class InferenceWorker:
+class InferenceWorker(Closing):
     """Owns the inference process; one job at a time, restarted when it ended.
 
     Calls block and are made from one thread at a time; :meth:`close` may come from any thread and
@@ -75,17 +75,6 @@ class InferenceWorker:
         self._slots = 0
         self._runs = 0
         self._busy = threading.Lock()
-
-    def __enter__(self) -> "InferenceWorker":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def process_id(self) -> int | None:

@@ -18,8 +18,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import TracebackType
 
+from kdoct_desktop.domain.closing import Closing
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io import wire
 from kdoct_desktop.io.limits import Limits
@@ -60,7 +60,7 @@ def child_command(settings: str) -> list[str]:
     return [sys.executable, "-X", "utf8", "-c", _START, paths, settings]
 
 
-class Contained:
+class Contained(Closing):
     """Owns the reading process and its folder; a context manager.
 
     The process starts with the first request and again after it was killed. `tick` is called
@@ -83,17 +83,6 @@ class Contained:
         self._job: JobObject | None = None
         self.waited_s = 0.0
         self.folder = Path(tempfile.mkdtemp(prefix="kdoct-read-"))
-
-    def __enter__(self) -> "Contained":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Kill the process and remove its folder."""

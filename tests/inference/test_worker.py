@@ -19,27 +19,10 @@ from kdoct_desktop.inference.predict import predict_volume
 from kdoct_desktop.inference.session import NO_CARD, InferenceSession
 from kdoct_desktop.inference.shared_block import Layout
 from kdoct_desktop.inference.worker import InferenceWorker
-from tests.tiny_model import CLASSES, volume, write_tiny_package
+from tests.inference.conftest import CODES
+from tests.tiny_model import CLASSES, volume
 
 ROOT = Path(__file__).resolve().parents[2]
-CODES = ("NORMAL", "DRUSEN", "CNV", "DME") * 8 + ("CNV",)
-
-
-@pytest.fixture(scope="module")
-def package_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("package") / "tiny.kdmodel"
-    write_tiny_package(path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def key(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return write_tiny_package(tmp_path_factory.mktemp("key") / "tiny.kdmodel")
-
-
-@pytest.fixture(scope="module")
-def scan() -> OctVolume:
-    return OctVolume(volume(CODES, shape=(120, 100)), Source("scan", "0" * 64, "test"))
 
 
 @pytest.fixture(scope="module")
