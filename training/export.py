@@ -1,6 +1,5 @@
 """From a checkpoint to a signed ``.kdmodel``: graph, parity, golden sample, statistics, card."""
 
-import datetime
 import os
 import subprocess
 from dataclasses import dataclass
@@ -26,19 +25,12 @@ from kdoct_desktop.inference.preprocess import InputSpec
 from kdoct_desktop.inference.probability import completeness_errors, softmax
 from kdoct_desktop.inference.signing import public_bytes, public_pem
 from training.calibrate import Calibration, Runner
-from training.loop import run_network
-from training.models import Network
-from training.painting import CLASSES
+from training.models import Network, run_network
 
 Array = NDArray[np.float32]
 
 PARITY_LIMIT = 1e-5
 OPSET = 20
-NOTICE = (
-    "Demonstration model trained on synthetic and public pictures: "
-    "not for any decision about a patient."
-)
-DISPLAY = {"NORMAL": "Normal", "DRUSEN": "Drusen", "CNV": "CNV", "DME": "DME"}
 
 
 class ParityError(RuntimeError):
@@ -175,58 +167,6 @@ def _git(folder: Path, *arguments: str) -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return done.stdout.strip()
-
-
-def build_manifest(
-    facts: dict[str, Any],
-    spec: InputSpec,
-    calibration: Calibration,
-    *,
-    metrics: dict[str, Any],
-    created: datetime.datetime,
-) -> dict[str, Any]:
-    """Everything that the package says about the model, as `write_package` wants it.
-
-    Args:
-        facts: Of the checkpoint.
-        spec: Input of the network.
-        calibration: Temperature, limits, eye-level rule.
-        metrics: Evaluation in plain values.
-        created: With its time zone.
-    """
-    config = facts["config"]
-    return {
-        "name": config["name"],
-        "version": config["version"],
-        "created": created.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "demonstration": True,
-        "notice": NOTICE,
-        "classes": [{"code": code, "display": DISPLAY[code]} for code in CLASSES],
-        "input": spec.to_json(),
-        "calibration": {"temperature": calibration.temperature},
-        "eye_rule": calibration.eye_rule,
-        "ood": {
-            "measure": "cosine distance to nearest class mean",
-            "threshold": calibration.ood_threshold,
-        },
-        "training": _origin(facts),
-        "metrics": metrics,
-    }
-
-
-def _origin(facts: dict[str, Any]) -> dict[str, Any]:
-    """Where the weights come from."""
-    return {
-        "config": facts["config"],
-        "split_sha256": facts["split_sha256"],
-        "source_commit": source_commit(),
-        "initial_weights": facts["initial_weights"],
-        "data": [
-            {"name": "phantoms", "licence": "generated"},
-            {"name": "octdl", "licence": "CC BY 4.0", "source": "Kulyabin et al., OCTDL"},
-            {"name": "kermany", "licence": "CC BY 4.0", "source": "Kermany et al. 2018"},
-        ],
-    }
 
 
 def write_model(

@@ -12,8 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import timm
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 INITIAL_WEIGHTS = {
@@ -43,6 +45,17 @@ class Network(nn.Module):
         cam = nn.functional.conv2d(features, self.head.weight[:, :, None, None])
         kept = nn.functional.dropout(embedding, self.dropout, self.training)
         return self.head(kept), cam, embedding
+
+
+@torch.no_grad()
+def run_network(
+    network: Network, inputs: Tensor, *, batch: int = 16
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Logits, activation maps and embeddings of ready inputs, as arrays."""
+    network.eval()
+    parts = [network(inputs[at : at + batch]) for at in range(0, len(inputs), batch)]
+    logits, cams, embeddings = (torch.cat(one).numpy() for one in zip(*parts, strict=True))
+    return logits, cams, embeddings
 
 
 def create_network(

@@ -19,11 +19,11 @@ from kdoct_desktop.inference.session import InferenceSession
 from tests.benchmarks.measures import Measure, at_least, at_most, stated
 from tests.benchmarks.subject import CLASSES, Subject, tensors
 from training.calibrate import Calibration
-from training.evaluate import TRANSFER, answer, evidence_table
 from training.export import onnx_runner
+from training.factory.evaluate import TRANSFER, answer, evidence_table
+from training.factory.sources import read_manifest
 from training.faithfulness import Curves, deletion_insertion, map_similarity
 from training.phantom import PhantomSpec, generate
-from training.sources import read_manifest
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 FIRST_SEED = 910_000

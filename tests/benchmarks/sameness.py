@@ -3,14 +3,14 @@
 import numpy as np
 
 import kdoct_desktop.inference.predict as desktop
-import training.evaluate
+import training.factory.evaluate
 from kdoct_desktop.inference.preprocess import preprocess, unit_picture
 from kdoct_desktop.inference.session import InferenceSession
 from tests.benchmarks.measures import Measure, at_least, at_most
 from tests.benchmarks.subject import CLASSES, Subject, Voxels, random_network, tensors
 from training.calibrate import Calibration
 from training.export import check_parity, onnx_runner, to_onnx
-from training.loop import to_input
+from training.factory.loop import to_input
 from training.phantom import PhantomSpec, generate
 from training.phantom_styles import STYLES
 
@@ -38,10 +38,10 @@ def one_preprocessing(subject: Subject) -> list[Measure]:
     calibration = Calibration(
         package.temperature, package.ood_means, package.ood_threshold, eye_rule={}
     )
-    theirs = training.evaluate.answer(
+    theirs = training.factory.evaluate.answer(
         list(voxels), onnx_runner(package.onnx_bytes), package.input_spec, calibration
     )
-    same = vars(desktop)["preprocess"] is vars(training.evaluate)["preprocess"]
+    same = vars(desktop)["preprocess"] is vars(training.factory.evaluate)["preprocess"]
     boxes = bool((np.array(theirs.boxes) == ours.frames).all())
     difference = float(np.abs(theirs.probabilities - ours.probabilities).max())
     return [

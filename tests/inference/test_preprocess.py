@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import training.samples
+import training.factory.samples
 from kdoct_desktop.domain.errors import ModelError
 from kdoct_desktop.inference import preprocess as module
 from kdoct_desktop.inference.preprocess import (
@@ -55,7 +55,7 @@ def test_the_same_picture_gives_the_same_bits_on_every_machine() -> None:
 
 
 def test_training_uses_the_very_same_function() -> None:
-    assert vars(training.samples)["unit_picture"] is module.unit_picture
+    assert vars(training.factory.samples)["unit_picture"] is module.unit_picture
     unit, box = unit_picture(drawn_bscan(), SPEC)
     tensor, same = preprocess(drawn_bscan(), SPEC)
     mean, std = (np.array(v, np.float32)[:, None, None] for v in (SPEC.mean, SPEC.std))

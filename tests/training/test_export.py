@@ -15,11 +15,8 @@ from kdoct_desktop.inference.preprocess import InputSpec, preprocessing_hash
 from kdoct_desktop.inference.signing import load_trusted_keys, public_bytes
 from tests.training.toy import ToyNetwork, toy
 from training.calibrate import Calibration
-from training.config import FACTORY, load_config
 from training.export import (
-    NOTICE,
     ParityError,
-    build_manifest,
     check_parity,
     golden_sample,
     load_key,
@@ -28,6 +25,8 @@ from training.export import (
     write_model,
     write_public_key,
 )
+from training.factory.config import FACTORY, load_config
+from training.factory.manifest import NOTICE, build_manifest
 
 SPEC = InputSpec(64, 96)
 CODES = ("NORMAL", "DRUSEN", "CNV", "DME")

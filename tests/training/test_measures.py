@@ -9,10 +9,11 @@ import pytest
 from kdoct_desktop.inference.preprocess import InputSpec
 from kdoct_desktop.inference.probability import cosine_distances, softmax
 from tests.training.drawn import normal_bscan
-from training.calibrate import class_means, fit_eye_rule, fit_platt, fit_temperature, ood_limit
-from training.card import figure, write_card
-from training.config import FACTORY, load_config
-from training.evaluate import Answers, real_table, unlike_table
+from training.calibrate import class_means, fit_platt, fit_temperature, ood_limit
+from training.factory.calibrate import fit_eye_rule
+from training.factory.card import figure, write_card
+from training.factory.config import FACTORY, load_config
+from training.factory.evaluate import Answers, real_table, unlike_table
 from training.measures import (
     balanced_accuracy,
     mean_with_interval,
@@ -70,7 +71,7 @@ def test_one_in_a_hundred_training_like_pictures_is_beyond_the_limit() -> None:
     rng = np.random.default_rng(1)
     embeddings = (rng.normal(0, 0.2, (1000, 8)) + 1.0).astype(np.float32)
     labels = rng.integers(0, 4, 1000)
-    means = class_means(embeddings, labels)
+    means = class_means(embeddings, labels, 4)
     limit = ood_limit(embeddings, means)
     assert float((cosine_distances(embeddings, means) > limit).mean()) == pytest.approx(
         0.01, abs=3e-3
@@ -112,7 +113,7 @@ def metrics(tmp_path: Any) -> dict[str, Any]:
     """What `evaluate` would return for a few drawn pictures."""
     import cv2
 
-    from training.sources import Row
+    from training.factory.sources import Row
 
     picture, _, _ = normal_bscan()
     rows = []

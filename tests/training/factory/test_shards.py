@@ -9,13 +9,21 @@ import pytest
 
 from kdoct_desktop.inference.preprocess import InputSpec
 from tests.training.drawn import normal_bscan, surfaces
-from training.config import FACTORY, load_config
-from training.dataset import load_shard, make_shard, save_shard, shard_folder
+from training.factory.config import FACTORY, load_config
+from training.factory.samples import Normal, Pool, load_pool, make_sample, to_sample
+from training.factory.shards import load_shard, make_shard, save_shard, shard_folder
+from training.factory.sources import (
+    Row,
+    held_out,
+    labelled,
+    normals,
+    read_grey,
+    read_manifest,
+    split_hash,
+)
 from training.painting import CLASSES
-from training.samples import Normal, Pool, load_pool, make_sample, to_sample
-from training.sources import Row, held_out, labelled, normals, read_grey, read_manifest, split_hash
 
-REAL = Path(__file__).resolve().parents[2] / ".." / "shared" / "data"
+REAL = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
 SPEC = InputSpec(64, 96)
 CONFIG = replace(load_config(FACTORY).data, painted=0.9, phantom=0.0, real=0.1, shard=6)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-FACTORY = Path(__file__).parent / "configs" / "factory.toml"
+FACTORY = Path(__file__).parents[1] / "configs" / "factory.toml"
 
 
 class ConfigError(ValueError):

@@ -8,18 +8,18 @@ import pytest
 import torch
 
 from tests.training.toy import ToyNetwork, toy
-from training.checkpoint import load_averaged, load_checkpoint, read_facts, save_checkpoint
-from training.config import FACTORY, TrainConfig, load_config
-from training.loop import (
+from training.factory.checkpoint import load_averaged, load_checkpoint, read_facts, save_checkpoint
+from training.factory.config import FACTORY, TrainConfig, load_config
+from training.factory.loop import (
     State,
     augment,
     focus_loss,
     rate_share,
-    run_network,
     start,
     to_input,
     train_step,
 )
+from training.models import run_network
 
 CONFIG = replace(
     load_config(FACTORY).train,

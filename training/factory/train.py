@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 from kdoct_desktop.inference.preprocess import InputSpec, preprocessing_hash
-from training.checkpoint import load_checkpoint, save_checkpoint, seed_everything
-from training.config import Config
-from training.dataset import Shard, shard_folder, start_filling, wait_for
-from training.loop import State, augment, start, to_input, train_step
+from training.factory.checkpoint import load_checkpoint, save_checkpoint, seed_everything
+from training.factory.config import Config
+from training.factory.loop import State, augment, start, to_input, train_step
+from training.factory.shards import Shard, shard_folder, start_filling, wait_for
+from training.factory.sources import read_manifest, split_hash
 from training.models import INITIAL_WEIGHTS, create_network, lite2_file
 from training.painting import CLASSES
-from training.sources import read_manifest, split_hash
 
 
 def train_factory(config: Config, data: Path, out: Path, *, random_start: bool = False) -> Path:

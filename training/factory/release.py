@@ -11,22 +11,8 @@ import numpy as np
 import torch
 
 from kdoct_desktop.inference.preprocess import InputSpec
-from training.calibrate import (
-    Calibration,
-    Runner,
-    class_means,
-    fit_eye_rule,
-    fit_temperature,
-    ood_limit,
-    phantom_volumes,
-)
-from training.card import write_card
-from training.checkpoint import load_averaged, read_facts
-from training.config import Config
-from training.dataset import make_shard
-from training.evaluate import evaluate
+from training.calibrate import Calibration, Runner, class_means, fit_temperature, ood_limit
 from training.export import (
-    build_manifest,
     check_parity,
     golden_sample,
     load_key,
@@ -35,11 +21,18 @@ from training.export import (
     write_model,
     write_public_key,
 )
-from training.loop import to_input
+from training.factory.calibrate import fit_eye_rule, phantom_volumes
+from training.factory.card import write_card
+from training.factory.checkpoint import load_averaged, read_facts
+from training.factory.config import Config
+from training.factory.evaluate import evaluate
+from training.factory.loop import to_input
+from training.factory.manifest import build_manifest
+from training.factory.samples import Pool, load_pool
+from training.factory.shards import make_shard
+from training.factory.sources import Row, labelled, normals, read_manifest
 from training.models import Network
 from training.painting import CLASSES
-from training.samples import Pool, load_pool
-from training.sources import Row, labelled, normals, read_manifest
 
 CALIBRATION_SHARD = 100_000  # far beyond any epoch: pictures that no training has seen
 PICTURES = 600
@@ -139,7 +132,7 @@ def _calibrate(run: Runner, spec: InputSpec, inputs: list[Any], labels: list[Any
         answers.append([np.concatenate(one) for one in zip(*parts, strict=True)])
     (logits, _, first), (_, _, second) = answers
     temperature = fit_temperature(logits, labels[0])
-    means = class_means(first, labels[0])
+    means = class_means(first, labels[0], len(CLASSES))
     volumes = phantom_volumes(VOLUMES, seed=4)
     rule = fit_eye_rule(volumes, run, spec, temperature=temperature)
     return Calibration(temperature, means, ood_limit(second, means), rule)

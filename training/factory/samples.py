@@ -8,11 +8,11 @@ import numpy as np
 from kdoct_desktop.inference.preprocess import InputSpec, unit_picture, without_wedges
 from training.arrays import Grey, Mask, Random
 from training.canvas import Ground, make_ground, random_geometry
-from training.config import DataConfig
+from training.factory.config import DataConfig
+from training.factory.sources import Row, read_grey
 from training.painting import CLASSES, paint
 from training.phantom import PhantomSpec, generate
 from training.phantom_styles import STYLES
-from training.sources import Row, read_grey
 from training.styles import Look, dress, finish, random_look
 from training.surfaces import NoRetinaError, Surfaces, find_surfaces
 

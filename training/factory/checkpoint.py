@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from training.loop import State
+from training.factory.loop import State
 
 
 def save_checkpoint(state: State, folder: Path, facts: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from training.config import TrainConfig
+from training.factory.config import TrainConfig
 from training.models import Network
 
 MEAN = (0.485, 0.456, 0.406)
@@ -156,14 +156,3 @@ def average(state: State, decay: float) -> None:
             old.lerp_(new[name], 1.0 - decay)
         else:
             old.copy_(new[name])
-
-
-@torch.no_grad()
-def run_network(
-    network: Network, inputs: Tensor, *, batch: int = 16
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Logits, activation maps and embeddings of ready inputs, as arrays."""
-    network.eval()
-    parts = [network(inputs[at : at + batch]) for at in range(0, len(inputs), batch)]
-    logits, cams, embeddings = (torch.cat(one).numpy() for one in zip(*parts, strict=True))
-    return logits, cams, embeddings

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdoct_desktop.inference.preprocess import InputSpec, preprocessing_hash
-from training.config import DataConfig
-from training.samples import GRID, Pool, load_pool, make_sample
-from training.sources import labelled, normals, read_manifest
+from training.factory.config import DataConfig
+from training.factory.samples import GRID, Pool, load_pool, make_sample
+from training.factory.sources import labelled, normals, read_manifest
 
 KINDS = ("painted", "phantom", "real")
 

@@ -10,13 +10,13 @@ import pytest
 
 from tests.training.drawn import normal_bscan
 from tests.training.toy import toy
-from training import factory
-from training.checkpoint import read_facts
-from training.config import FACTORY, Config, InputConfig, load_config
-from training.dataset import Shard
-from training.factory import run_epoch, train_factory
-from training.loop import start
-from training.sources import held_out
+from training.factory import train as factory
+from training.factory.checkpoint import read_facts
+from training.factory.config import FACTORY, Config, InputConfig, load_config
+from training.factory.loop import start
+from training.factory.shards import Shard
+from training.factory.sources import held_out
+from training.factory.train import run_epoch, train_factory
 
 WHOLE = load_config(FACTORY)
 CONFIG = replace(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from training.config import FACTORY, ConfigError, load_config
+from training.factory.config import FACTORY, ConfigError, load_config
 
 TEXT = FACTORY.read_text("utf-8")
 
