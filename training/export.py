@@ -1,7 +1,9 @@
 """From a checkpoint to a signed ``.kdmodel``: graph, parity, golden sample, statistics, card."""
 
+import contextlib
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -10,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 import torch
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -25,6 +28,8 @@ from kdoct_desktop.inference.preprocess import InputSpec
 from kdoct_desktop.inference.probability import completeness_errors, softmax
 from kdoct_desktop.inference.signing import public_bytes, public_pem
 from training.calibrate import Calibration, Runner
+from training.errors import TrainingError
+from training.manifest import write_whole
 from training.models import Network, run_network
 
 Array = NDArray[np.float32]
@@ -33,8 +38,16 @@ PARITY_LIMIT = 1e-5
 OPSET = 20
 
 
-class ParityError(RuntimeError):
+class ParityError(TrainingError):
     """The exported graph does not answer as the network does."""
+
+    def __init__(self, parity: "Parity") -> None:
+        classes = "the same" if parity.same_class else "different"
+        super().__init__(
+            "parity",
+            f"The exported graph and the network differ by {parity.difference:.1e} in probability "
+            f"on {parity.pictures} pictures ({classes} classes); nothing was written.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +68,8 @@ class Parity:
 
 
 def to_onnx(network: Network, spec: InputSpec) -> bytes:
-    """One ONNX file with the weights inside, any batch size, three outputs."""
-    network = network.eval().to(memory_format=torch.contiguous_format)
+    """One ONNX file with the weights inside, any batch size, three outputs; on the processor."""
+    network = network.eval().cpu().to(memory_format=torch.contiguous_format)
     sample = torch.zeros(2, 3, spec.height, spec.width)
     buffer = BytesIO()
     program = torch.onnx.export(
@@ -114,7 +127,7 @@ def check_parity(network: Network, run: Runner, inputs: Array) -> Parity:
     complete = float(completeness_errors(logits, cams, bias).max())
     parity = Parity(len(inputs), difference, same, complete)
     if not difference <= PARITY_LIMIT or not same:
-        raise ParityError(f"graph and network differ: {parity}")
+        raise ParityError(parity)
     return parity
 
 
@@ -125,25 +138,53 @@ def golden_sample(run: Runner, inputs: Array) -> Golden:
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:
-    """The signing key; made on first use, readable by its owner only."""
-    if path.exists():
+    """The signing key; made on first use, readable by its owner only.
+
+    Several jobs may ask at once: the one that links its file first makes the key, all use it. On
+    Windows a file has no such bits: there the key is as private as its folder, and the default
+    place, the user's own profile, is closed to other users.
+
+    Raises:
+        TrainingError: ``bad-key``: the file holds something else, or others may read it.
+    """
+    if not path.exists():
+        _make_key(path)
+    if sys.platform != "win32" and path.stat().st_mode & 0o077:
+        raise TrainingError(
+            "bad-key",
+            f"The signing key {path.name} can be read by other users of this machine; if it may "
+            "have been copied, make a new one, else close it with: chmod 600.",
+        )
+    try:
         key = load_pem_private_key(path.read_bytes(), None)
-        if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError("the signing key is not an Ed25519 key")
-        return key
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise TrainingError("bad-key", f"The signing key {path.name} cannot be read.") from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise TrainingError("bad-key", f"The signing key {path.name} is not an Ed25519 key.")
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key beside its place and link it there, unless another job was first."""
     key = Ed25519PrivateKey.generate()
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(text)
-    return key
+    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    try:
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def write_public_key(key: Ed25519PrivateKey, path: Path) -> None:
     """Write the public half where the desktop looks for trusted keys."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(public_pem(public_bytes(key)))
+    write_whole(path, public_pem(public_bytes(key)))
 
 
 def source_commit() -> str:
