@@ -148,14 +148,14 @@ def _read(path: Path, array: str, frame: int) -> Grey:
         return _bscan(_volumes(path), frame)
     asked = {"path": str(path), "indices": [frame]}
     (message, pixels), = image_pixels.read_frames(_workspace(), asked)  # fmt: skip
-    grey: Grey = np.asarray(pixels).reshape(message["shape"])
-    return grey
+    rows, columns = (int(length) for length in message["shape"])
+    return np.asarray(pixels, dtype=np.uint8).reshape(rows, columns)
 
 
 def _bscan(volumes: tuple[OctVolume, ...], frame: int) -> Grey:
     for volume in volumes:
         if frame < volume.bscan_count:
-            return volume.voxels[frame]
+            return np.asarray(volume.voxels[frame], dtype=np.uint8)
         frame -= volume.bscan_count
     raise IngestError("truncated-file", "The file holds fewer B-scans.")
 
