@@ -1,0 +1,64 @@
+"""Fundus photographs beside B-scans: the second modality of a teacher.
+
+A photograph is squeezed to the size of the network, kept in memory (they are few and large to
+decode), and varied mildly: it is mirrored with its B-scan, so that both show the same eye.
+"""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.errors import TrainingError
+from training.manifest import Row
+from training.read_picture import read_fundus
+
+_KEPT_BYTES = 1024**3
+_TURN_DEGREES, _SCALE, _LIGHT = 10.0, 0.05, 0.1
+
+
+class FundusPictures:
+    """The photographs of some rows; may be used by several threads."""
+
+    def __init__(self, root: Path, rows: Sequence[Row], size: tuple[int, int]) -> None:
+        """Check that every row has its photograph.
+
+        Raises:
+            TrainingError: ``missing-fundus``, with the list of all B-scans without one.
+        """
+        absent = [row.name for row in rows if not row.fundus]
+        if absent:
+            text = f"{len(absent)} B-scans have no fundus photograph, which this network needs."
+            raise TrainingError("missing-fundus", text, absent)
+        self._rows = rows
+        self.size = size
+
+        @functools.lru_cache(maxsize=max(16, _KEPT_BYTES // (size[0] * size[1] * 3)))
+        def photograph(path: str) -> NDArray[np.uint8]:
+            full = read_fundus(root, path)
+            shape = (size[1], size[0])
+            return np.asarray(cv2.resize(full, shape, interpolation=cv2.INTER_AREA), np.uint8)
+
+        self._photograph = photograph
+
+    def plain(self, row_index: int) -> NDArray[np.uint8]:
+        """uint8, axes (row, column, RGB); to read only."""
+        return self._photograph(self._rows[row_index].fundus)
+
+    def varied(
+        self, row_index: int, *, flip: bool, strength: float, rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        """A random view: turned, scaled and lit a little, mirrored where the B-scan is."""
+        turn, scale, light = rng.uniform(-1.0, 1.0, 3) * strength
+        picture = self.plain(row_index)
+        if strength > 0.0:
+            rows, columns = self.size
+            centre = ((columns - 1) / 2.0, (rows - 1) / 2.0)
+            factor = 1.0 + float(scale) * _SCALE
+            matrix = cv2.getRotationMatrix2D(centre, float(turn) * _TURN_DEGREES, factor)
+            moved = cv2.warpAffine(picture, matrix, (columns, rows), flags=cv2.INTER_LINEAR)
+            picture = np.asarray(cv2.convertScaleAbs(moved, alpha=1.0 + light * _LIGHT), np.uint8)
+        return np.ascontiguousarray(picture[:, ::-1]) if flip else picture.copy()
