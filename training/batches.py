@@ -49,14 +49,15 @@ class Batch:
     """One micro-batch of one process.
 
     Attributes:
-        units: uint8 views before mean and deviation, axes (B-scan, row, column).
+        units: Before mean and deviation, axes (B-scan, row, column): random views as uint8, where
+            255 is 1, or plain pictures as float32 from 0 to 1.
         labels: int64 class index; `UNLABELLED` where the label is not used.
         rows: int64 index of each B-scan among the rows of the data.
         weights: float32; 1, or 0 for a filler that only keeps processes in step.
         fundus: uint8 fundus photographs, axes (B-scan, row, column, channel); None without.
     """
 
-    units: NDArray[np.uint8]
+    units: NDArray[np.uint8] | NDArray[np.float32]
     labels: NDArray[np.int64]
     rows: NDArray[np.int64]
     weights: NDArray[np.float32]
@@ -77,23 +78,6 @@ class Step:
     index: int
     batches: tuple[Batch, ...]
     labels: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PlainBatch:
-    """B-scans as the desktop shows them to the network.
-
-    Attributes:
-        units: float32 from 0 to 1 before mean and deviation, axes (B-scan, row, column).
-        labels: As of `Batch`.
-        rows: As of `Batch`.
-        fundus: As of `Batch`.
-    """
-
-    units: NDArray[np.float32]
-    labels: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    fundus: NDArray[np.uint8] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,21 +233,37 @@ def plain_batches(
     batch: int,
     root: Path,
     fundus: bool = False,
-) -> Iterator[PlainBatch]:
-    """Every B-scan once, in order, without any random view: for validation and stored targets.
+    size: tuple[int, int] | None = None,
+    at: NDArray[np.int64] | None = None,
+) -> Iterator[Batch]:
+    """B-scans as the desktop shows them to a network: for validation and stored targets.
+
+    Args:
+        cache: Pictures; it may hold more B-scans than `rows`.
+        rows: B-scans; `Batch.rows` counts in them.
+        labels: int64 class index of each row, or `UNLABELLED`.
+        batch: Most B-scans a batch.
+        root: Data folder, for fundus photographs.
+        fundus: Whether batches hold photographs.
+        size: Of the photographs; that of the pictures where None.
+        at: Rows to give, in this order; all where None.
 
     Raises:
         TrainingError: ``missing-fundus``; ``not-in-cache``.
     """
-    places = cache.positions(rows)
-    photographs = FundusPictures(root, rows, cache.size) if fundus else None
-    for begin in range(0, len(rows), batch):
-        members = np.arange(begin, min(begin + batch, len(rows)), dtype=np.int64)
-        yield PlainBatch(
-            units=np.stack([cache.exact(int(places[at])) for at in members]),
-            labels=np.asarray(labels[begin : begin + batch], dtype=np.int64),
+    given = np.arange(len(rows)) if at is None else np.asarray(at)
+    places = cache.positions([rows[int(row)] for row in given])
+    photographs = None
+    if fundus:
+        photographs = FundusPictures(root, rows, size or cache.size)
+    for begin in range(0, len(given), batch):
+        members = given[begin : begin + batch].astype(np.int64)
+        yield Batch(
+            units=np.stack([cache.exact(int(place)) for place in places[begin : begin + batch]]),
+            labels=np.asarray(labels, dtype=np.int64)[members],
             rows=members,
-            fundus=np.stack([photographs.plain(int(at)) for at in members])
-            if photographs is not None
-            else None,
+            weights=np.ones(len(members), dtype=np.float32),
+            fundus=None
+            if photographs is None
+            else np.stack([photographs.plain(int(row)) for row in members]),
         )

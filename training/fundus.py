@@ -16,8 +16,19 @@ from training.errors import TrainingError
 from training.manifest import Row
 from training.read_picture import read_fundus
 
-_KEPT_BYTES = 1024**3
+_KEPT = 2048
+"""Photographs in memory: 0.9 GB at 384 pixels."""
+
 _TURN_DEGREES, _SCALE, _LIGHT = 10.0, 0.05, 0.1
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _photograph(root: Path, path: str, size: tuple[int, int]) -> NDArray[np.uint8]:
+    shape = (size[1], size[0])
+    full = read_fundus(root, path)
+    small = np.asarray(cv2.resize(full, shape, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    small.flags.writeable = False
+    return small
 
 
 class FundusPictures:
@@ -26,6 +37,11 @@ class FundusPictures:
     def __init__(self, root: Path, rows: Sequence[Row], size: tuple[int, int]) -> None:
         """Check that every row has its photograph.
 
+        Args:
+            root: Data folder.
+            rows: B-scans; row indices count in them.
+            size: Rows and columns that the network sees.
+
         Raises:
             TrainingError: ``missing-fundus``, with the list of all B-scans without one.
         """
@@ -33,20 +49,11 @@ class FundusPictures:
         if absent:
             text = f"{len(absent)} B-scans have no fundus photograph, which this network needs."
             raise TrainingError("missing-fundus", text, absent)
-        self._rows = rows
-        self.size = size
-
-        @functools.lru_cache(maxsize=max(16, _KEPT_BYTES // (size[0] * size[1] * 3)))
-        def photograph(path: str) -> NDArray[np.uint8]:
-            full = read_fundus(root, path)
-            shape = (size[1], size[0])
-            return np.asarray(cv2.resize(full, shape, interpolation=cv2.INTER_AREA), np.uint8)
-
-        self._photograph = photograph
+        self._root, self._rows, self.size = root, rows, size
 
     def plain(self, row_index: int) -> NDArray[np.uint8]:
         """uint8, axes (row, column, RGB); to read only."""
-        return self._photograph(self._rows[row_index].fundus)
+        return _photograph(self._root, self._rows[row_index].fundus, self.size)
 
     def varied(
         self, row_index: int, *, flip: bool, strength: float, rng: np.random.Generator
