@@ -91,7 +91,7 @@ class SplitConfig:
         folds: Number of folds; each patient is tested once.
         seed: Of the only draw.
         validation: Share of a fold's other patients that validates.
-        near_duplicate_bits: Perceptual hashes that differ in so many bits or fewer are
+        near_duplicate_bits: Perceptual hashes (256 bits) that differ in so many bits or fewer are
             near-duplicates.
         official_test: Test on the data set's own test part in every fold, without its patients
             in training.
@@ -100,7 +100,7 @@ class SplitConfig:
     folds: int = 5
     seed: int = 43
     validation: float = 0.2
-    near_duplicate_bits: int = 3
+    near_duplicate_bits: int = 24
     official_test: bool = False
 
 

@@ -23,7 +23,7 @@ class Row:
         frame: Index of the B-scan within the file, from 0.
         sha256: Of the B-scan's grey values and shape, so that a copy in another format of
             container is found.
-        phash: Perceptual hash, 16 hexadecimal digits.
+        phash: Perceptual hash, 64 hexadecimal digits.
         dataset: Name of the data set.
         patient: Key that a split never divides, with the data set in front: ``neh:CNV_12``.
         eye: ``OD``, ``OS`` or empty where unknown.
