@@ -1,27 +1,44 @@
-"""``python -m training``, installed as ``kdoct-train``: from a site's scans to a model package.
+"""``python -m training``, installed as ``kdoct-train``: from a site's scans to a model package."""
 
-torch is loaded only by the step that needs it, so that ``--help`` answers at once.
-"""
-
-import argparse
 import sys
 from collections.abc import Sequence
 
-from training.factory import command as factory
+from training.command_line import build_parser
+from training.errors import TrainingError
+from training.events import JsonEvents, PeopleEvents
 
-
-def build_parser() -> argparse.ArgumentParser:
-    """The command line."""
-    parser = argparse.ArgumentParser(prog="kdoct-train", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("factory", help="the model that ships with the program")
-    factory.add_arguments(one)
-    return parser
+USAGE, STOPPED = 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code."""
-    return factory.run(build_parser().parse_args(arguments))
+    """Run a command.
+
+    Returns:
+        0 done, 1 a check failed, 2 it cannot be done and the reason was said, 3 stopped as asked.
+    """
+    args = build_parser().parse_args(arguments)
+    if args.command == "factory":
+        from training.factory import command
+
+        return command.run(args)
+    from training.advice import messages_for
+    from training.steps import STEPS
+    from training.stopping import Stopped
+
+    events = JsonEvents() if args.events else PeopleEvents()
+    try:
+        return STEPS[args.command](args, events)
+    except Stopped as stopped:
+        events.done("stopped", {"": str(stopped)})
+        return STOPPED
+    except KeyboardInterrupt:
+        return STOPPED
+    except (TrainingError, OSError, RuntimeError, MemoryError) as error:
+        problem = messages_for(error)
+        if problem is None:
+            raise
+        events.error(problem.code, problem.message, problem.details)
+        return USAGE
 
 
 if __name__ == "__main__":

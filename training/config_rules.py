@@ -59,6 +59,8 @@ def _network(where: str, network: NetworkConfig) -> None:
         raise config_problem(f"{where}.smoothing has no effect with the focal loss")
     if (network.mixup or network.cutmix) and network.loss == "focal":
         raise config_problem(f"{where}.mixup and cutmix have no effect with the focal loss")
+    if (network.mixup or network.cutmix) and network.fundus_model:
+        raise config_problem(f"{where}.mixup and cutmix do not mix fundus photographs")
     if not 0.0 <= network.ema < 1.0:
         raise config_problem(f"{where}.ema must be from 0 up to, not including, 1")
     if not 0.0 <= network.layer_decay <= 1.0:

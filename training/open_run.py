@@ -1,0 +1,120 @@
+"""A run: its folder, configuration, data and split, made once and opened by every later step."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from training.config import Config, make_config
+from training.errors import TrainingError
+from training.events import Events
+from training.manifest import Manifest, read_manifest, write_whole
+from training.run_folder import RunFolder
+from training.split import Split, load_split, save_split
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """An open run.
+
+    Attributes:
+        folder: Where it keeps what.
+        config: Resolved.
+        root: Data folder.
+        manifest: All rows.
+        split: All folds.
+        cache: Folder of decoded pictures, which runs may share.
+    """
+
+    folder: RunFolder
+    config: Config
+    root: Path
+    manifest: Manifest
+    split: Split
+    cache: Path
+
+
+def create_run(
+    folder: Path, config: Config, *, root: Path, manifest_file: Path, cache: Path | None,
+    split_file: Path | None, events: Events,
+) -> Run:  # fmt: skip
+    """Make a run folder with configuration and split, or open the same run again.
+
+    Args:
+        folder: Of the run; may exist.
+        config: Resolved.
+        root: Data folder; the manifest's paths start there.
+        manifest_file: Kept as a copy in the run.
+        cache: Folder of decoded pictures; the run's own where None.
+        split_file: A split to reuse; None draws one.
+        events: Told what the split looks like.
+
+    Raises:
+        TrainingError: ``other-configuration`` (the folder holds another run), or what reading and
+            splitting find. Nothing is overwritten.
+    """
+    run = RunFolder(folder)
+    if run.config.is_file():
+        return _same(open_run(folder), config, manifest_file, split_file)
+    manifest = read_manifest(manifest_file)
+    if split_file is not None:
+        split = load_split(split_file, manifest_sha256=manifest.sha256)
+    else:
+        from training.draw_split import draw_split
+
+        split = draw_split(manifest, config)
+    if split.classes != config.classes.codes:
+        raise TrainingError("other-classes", "The split was drawn for other classes than these.")
+    write_whole(run.root / "manifest.csv", manifest_file.read_bytes())
+    save_split(run.split, split)
+    place = cache or run.cache
+    sources = {"schema": SCHEMA, "data": str(root.resolve()), "cache": str(place.resolve()),
+               "config": config.to_json()}  # fmt: skip
+    write_whole(run.config, (json.dumps(sources, indent=1) + "\n").encode())
+    events.done("split", {"folds": len(split.folds), "sha256": split.sha256[:16]})
+    return Run(run, config, root, manifest, split, place)
+
+
+def open_run(folder: Path) -> Run:
+    """Open a run that was made.
+
+    Raises:
+        TrainingError: ``no-run``, ``bad-configuration``, ``bad-manifest``, ``bad-split``,
+            ``wrong-manifest`` or ``no-data-folder``.
+    """
+    run = RunFolder(folder)
+    try:
+        sources: dict[str, Any] = json.loads(run.config.read_text("utf-8"))
+        values, root, cache = sources["config"], Path(sources["data"]), Path(sources["cache"])
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(
+            "no-run", f"{folder.name} is no run folder; begin with `kdoct-train split` or `run`."
+        ) from error
+    config = make_config(values)
+    manifest = read_manifest(run.root / "manifest.csv")
+    split = load_split(run.split, manifest_sha256=manifest.sha256)
+    if not root.is_dir():
+        raise TrainingError("no-data-folder", "The run's data folder is not there any more.")
+    return Run(run, config, root, manifest, split, cache)
+
+
+def _same(run: Run, config: Config, manifest_file: Path, split_file: Path | None) -> Run:
+    """The open run, if it is the one that was asked for."""
+    other = [
+        name
+        for name, found, asked in (
+            ("configuration", run.config.to_json(), config.to_json()),
+            ("manifest", run.manifest.sha256, read_manifest(manifest_file).sha256),
+        )
+        if found != asked
+    ]
+    if split_file is not None and load_split(split_file).sha256 != run.split.sha256:
+        other.append("split")
+    if other:
+        raise TrainingError(
+            "other-configuration",
+            f"The run folder holds a run with another {' and '.join(other)}; take another folder.",
+        )
+    return run

@@ -1,0 +1,222 @@
+"""What the commands of ``kdoct-train`` do; each imports what it needs when it is called."""
+
+import argparse
+import json
+from collections.abc import Callable
+from typing import Any
+
+from training.errors import TrainingError
+from training.events import Events
+
+
+def doctor(args: argparse.Namespace, events: Events) -> int:
+    """Check before any epoch is spent; 1 where something fails."""
+    from training.config import load_config
+    from training.doctor import doctor as examine
+    from training.manifest import read_manifest
+
+    checks = examine(
+        load_config(args.config, args.words),
+        root_data=args.data,
+        manifest=read_manifest(args.manifest) if args.manifest else None,
+        folder=args.run,
+        events=events,
+        quick=args.quick,
+    )
+    for check in checks:
+        if check.state == "ok":
+            events.metric(check.name, {"ok": check.sentence})
+        else:
+            events.warning(f"{check.name}-{check.state}", check.sentence)
+    failed = [check.name for check in checks if check.state == "failed"]
+    events.done("doctor", {"failed": ", ".join(failed) or "nothing"})
+    return 1 if failed else 0
+
+
+def manifest(args: argparse.Namespace, events: Events) -> int:
+    """Import a data set."""
+    from training.import_data import import_dataset
+    from training.manifest import write_manifest
+
+    options = dict(_pair(word) for word in args.option)
+    exclude = _lines(args.exclude_list) if args.exclude_list else []
+    report = import_dataset(
+        args.importer, args.data, exclude=exclude, options=options, events=events
+    )
+    for note in report.notes:
+        events.warning("import", note)
+    written = write_manifest(args.out, report.rows)
+    facts = {"importer": args.importer, "options": options, "excluded": list(report.excluded),
+             "notes": list(report.notes), "sha256": written.sha256}  # fmt: skip
+    _write_json(args.out.with_suffix(".json"), facts)
+    patients = len({row.patient for row in written.rows})
+    events.done("manifest", {"bscans": len(written.rows), "patients": patients,
+                             "excluded": len(report.excluded)})  # fmt: skip
+    return 0
+
+
+def split(args: argparse.Namespace, events: Events) -> int:
+    """Make a run."""
+    run = _create(args, events)
+    leak = run.split.facts.get("leak", {})
+    if "sentence" in leak:
+        events.metric("leak report", {"": leak["sentence"]})
+    return 0
+
+
+def preview(args: argparse.Namespace, events: Events) -> int:
+    """Draw the views that a network of the run sees."""
+    from training.cache import open_cache
+    from training.fold_data import enlarged_size, load_fold
+    from training.open_run import open_run
+    from training.preview import write_preview
+
+    run = open_run(args.run)
+    data = load_fold(run.config, run.root, run.manifest, run.split, 0)
+    network = run.config.teacher if args.role == "teacher" else run.config.student
+    spec = run.config.input.spec
+    rows = data.train.rows[:: max(1, len(data.train.rows) // 8)][:8]
+    size = enlarged_size(spec.height, spec.width, network.augment)
+    cache = open_cache(run.cache, run.root, rows, spec, enlarged=size, events=events)
+    write_preview(args.out, cache, rows, network.augment, size=(spec.height, spec.width))
+    events.done("preview", {"file": str(args.out)})
+    return 0
+
+
+def teacher(args: argparse.Namespace, events: Events) -> int:
+    """Train the teacher of a fold."""
+    from training.fold_data import load_fold
+    from training.open_run import open_run
+    from training.teacher import train_teacher
+
+    run = open_run(args.run)
+    data = load_fold(run.config, run.root, run.manifest, run.split, args.fold)
+    train_teacher(run.config, data, run.folder, events=events, cache=run.cache)
+    return 0
+
+
+def distill(args: argparse.Namespace, events: Events) -> int:
+    """Distil the student of a fold."""
+    from training.distill import distill_student
+    from training.fold_data import load_fold
+    from training.open_run import open_run
+
+    run = open_run(args.run)
+    data = load_fold(run.config, run.root, run.manifest, run.split, args.fold)
+    distill_student(run.config, data, run.folder, events=events, cache=run.cache)
+    return 0
+
+
+def evaluate(args: argparse.Namespace, events: Events) -> int:
+    """Measure one fold, or all of them with the report."""
+    from training.evaluate import evaluate_fold, evaluate_run
+    from training.open_run import open_run
+
+    run = open_run(args.run)
+    if args.fold is not None:
+        evaluate_fold(run.root, run.folder, args.fold, run.manifest, run.split, run.config, events)
+    else:
+        evaluate_run(run.root, run.folder, run.manifest, run.split, run.config, events)
+    return 0
+
+
+def export(args: argparse.Namespace, events: Events) -> int:
+    """Write the package."""
+    from training.open_run import open_run
+    from training.package_site import export_run
+
+    run = open_run(args.run)
+    result = export_run(run.folder, run.root, run.manifest, run.split, run.config,
+                        fold=args.fold, key_file=args.key, events=events)  # fmt: skip
+    events.done("export", {"file": str(result.path), "sha256": result.sha256})
+    return 0
+
+
+def run(args: argparse.Namespace, events: Events) -> int:
+    """Everything."""
+    from training.pipeline import run_folds
+
+    opened = _create(args, events)
+    folds = [int(word) for word in args.folds.split(",")] if args.folds else None
+    run_folds(opened, folds=folds, events=events, package=not args.no_export, key=args.key)
+    events.done("run", {"report": str(opened.folder.report)})
+    return 0
+
+
+def stop(args: argparse.Namespace, events: Events) -> int:
+    """Leave a word where the trainings look for it."""
+    from training.manifest import write_whole
+    from training.run_folder import ROLES, RunFolder
+
+    folder = RunFolder(args.run)
+    asked = 0
+    for place in sorted(folder.root.glob("fold-*")):
+        for role in ROLES:
+            working = place / role
+            if working.is_dir() and not (working / "finished.json").is_file():
+                write_whole(working / "stop", b"now" if args.now else b"epoch")
+                asked += 1
+    if not asked:
+        raise TrainingError("nothing-runs", "No training of this run is under way.")
+    events.done("stop", {"asked": asked})
+    return 0
+
+
+def sweep(args: argparse.Namespace, events: Events) -> int:
+    """Compare configurations."""
+    from training.sweep import run_sweep
+
+    cells = args.cells.split(",") if args.cells else None
+    run_sweep(args.sweep, data=args.data, manifest=args.manifest, out=args.out, cells=cells,
+              words=args.words, events=events)  # fmt: skip
+    return 0
+
+
+def bench(args: argparse.Namespace, events: Events) -> int:
+    """Measure speed."""
+    from training.bench import measure_speed
+    from training.config import load_config
+
+    figures = measure_speed(load_config(args.config, args.words), seconds=args.seconds,
+                            events=events)  # fmt: skip
+    if args.json:
+        _write_json(args.json, figures)
+    return 0
+
+
+STEPS: dict[str, Callable[[argparse.Namespace, Events], int]] = {
+    one.__name__: one
+    for one in (doctor, manifest, split, preview, teacher, distill, evaluate, export, run, stop,
+                sweep, bench)
+}  # fmt: skip
+
+
+def _create(args: argparse.Namespace, events: Events) -> Any:
+    from training.config import load_config
+    from training.open_run import create_run
+
+    return create_run(
+        args.run, load_config(args.config, args.words), root=args.data,
+        manifest_file=args.manifest, cache=args.cache, split_file=args.split, events=events,
+    )  # fmt: skip
+
+
+def _pair(word: str) -> tuple[str, str]:
+    key, equals, value = word.partition("=")
+    if not equals:
+        raise TrainingError("usage", f"{word} is not of the form KEY=VALUE.")
+    return key, value
+
+
+def _lines(path: Any) -> list[str]:
+    try:
+        text: str = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrainingError("usage", f"The list {path.name} cannot be read.") from error
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _write_json(path: Any, values: Any) -> None:
+    from training.manifest import write_whole
+
+    write_whole(path, (json.dumps(values, indent=1) + "\n").encode())
