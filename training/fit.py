@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from filelock import FileLock, Timeout
-from torch import nn
+from torch import Tensor
 
 from training.batches import TrainingBatches
 from training.checkpoint import load_state, save_best, save_state
@@ -157,24 +157,24 @@ class Fit:
         session, job = self._session, self._job
         at, classes = session.at, len(job.facts["classes"])
         measured: dict[str, Any] = {}
-        winner = ""
+        best = at.best["validation"][at.best["chosen"]] if at.best else None
+        winner, weights = "", {}
         for name, network in candidates(session, self._statistics):
             measured[name] = measure(network, self._validation, session.fabric, classes)
-            before = at.best["validation"][at.best["chosen"]] if at.best else None
-            if better(measured[name], before):
-                winner = name
-                at.best = {"epoch": at.epoch, "chosen": name, "validation": dict(measured)}
-                self._keep(network)
+            if better(measured[name], best):
+                best, winner = measured[name], name
+                weights = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
         at.waiting = 0 if winner else at.waiting + 1
         if winner:
-            at.best["validation"] = measured
+            at.best = {"epoch": at.epoch, "chosen": winner, "validation": measured}
+            self._keep(weights)
         return {"validation": measured, "chosen": winner}
 
-    def _keep(self, network: nn.Module) -> None:
+    def _keep(self, weights: dict[str, Tensor]) -> None:
         job = self._job
         if self._leads:
             facts = {**job.facts, "role": job.role, "fold": job.fold, **self._session.at.best}
-            save_best(job.folder.best(job.fold, job.role), network.state_dict(), facts)
+            save_best(job.folder.best(job.fold, job.role), weights, facts)
 
     def _save(self) -> None:
         job, session = self._job, self._session
