@@ -17,7 +17,7 @@ class Average:
     With a decay it is exponential: ``average += (1 - d) (weights - average)`` with
     ``d = min(decay, (1 + n) / (10 + n))`` at the n-th update (from 1): the first updates forget
     quickly, so that the initial weights do not stay in. Without a decay all updates count the same
-    (SWA). Integer buffers are copied. Tensors stay on the network's device and in its precision.
+    (SWA). Integer buffers are copied. Tensors follow the network's device and keep its precision.
 
     Attributes:
         decay: Of the exponential average; None for the equal one.
@@ -40,6 +40,7 @@ class Average:
         if not self.tensors:
             self.tensors = _copy(network)
             return
+        self._follow(network)
         share = 1.0 / self.count
         if self.decay is not None:
             share = 1.0 - min(self.decay, (1 + self.count) / (10 + self.count))
@@ -60,13 +61,16 @@ class Average:
     @torch.no_grad()
     def load(self, state: dict[str, Tensor]) -> None:
         """Put back what `state` gave, bit for bit."""
-        devices = {name: tensor.device for name, tensor in self.tensors.items()}
         self.count = int(state[_COUNT])
         self.tensors = {
-            name: tensor.detach().clone().to(devices.get(name, tensor.device))
-            for name, tensor in state.items()
-            if name != _COUNT
+            name: tensor.detach().clone() for name, tensor in state.items() if name != _COUNT
         }
+
+    def _follow(self, network: nn.Module) -> None:
+        """Move to where the network is now."""
+        for name, tensor in network.state_dict().items():
+            if self.tensors[name].device != tensor.device:
+                self.tensors[name] = self.tensors[name].to(tensor.device)
 
     @torch.no_grad()
     def apply_to(self, network: nn.Module) -> None:

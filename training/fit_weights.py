@@ -34,7 +34,10 @@ def fit_timm(
         sys.modules[type(model).__module__], "checkpoint_filter_fn", None
     )
     if convert is not None and len(inspect.signature(convert).parameters) >= 2:
-        tensors = convert(dict(tensors), model)
+        try:
+            tensors = convert(dict(tensors), model)
+        except (KeyError, ValueError, RuntimeError, AttributeError, IndexError) as error:
+            raise do_not_fit([f"timm cannot convert them: {type(error).__name__}"]) from error
     classifier = model.pretrained_cfg.get("classifier") or ()
     heads = (classifier,) if isinstance(classifier, str) else tuple(classifier)
     own = model.state_dict()

@@ -5,8 +5,8 @@
 - ``timm``: the weights that timm publishes for the model; needs the internet or timm's own cache.
 - ``none``: random.
 - ``lite2``: EfficientNet-Lite2's ImageNet weights from an installed package (EfficientNet-B2 only).
-- a path: a timm file as downloaded (``model.safetensors``, ``.bin``, ``.pth``) or its folder, the
-  ``best`` folder of a run, or a model package ``.kdmodel``.
+- a path: a file of timm's as downloaded (``model.safetensors``, ``.bin``, ``.pth``) or its folder,
+  the ``best`` folder of a run, or a model package ``.kdmodel``.
 
 There is no fallback: weights that are not there or do not fit raise. Every weight of the backbone
 must find its place; only the head may start anew, class by class, and that is reported.
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from training import lite2
 from training.errors import TrainingError
 from training.fit_weights import carry_head, fit_network, fit_timm
-from training.licences import notice, published_licence
+from training.licences import file_licence, notice, published_licence, spelled
 from training.package_weights import carry_package
 from training.recipe import NetworkConfig
 from training.weight_files import read_weights
@@ -115,11 +115,13 @@ def load_start(
         return _from_run(network, file.tensors, file.facts, path=path, sha256=file.sha256,
                          codes=codes)  # fmt: skip
     carried, left = fit_timm(network, file.tensors)
-    name, licence = model or "timm weights", published_licence(model) if model else "unknown"
+    name = model or "weights without a name"
+    licence = spelled(file.licence) if file.licence else file_licence(model)
+    basis = "stated beside the file" if file.licence else f"as timm states it for {name}"
     return InitialWeights(
         name=name,
         licence=licence,
-        source=f"local file {file.file}; licence as timm states it for {name}",
+        source=f"local file {file.file}; licence {basis}",
         pretrained=True,
         notice=notice(name, licence),
         sha256=file.sha256,
@@ -172,7 +174,7 @@ def _published(network: nn.Module, config: NetworkConfig) -> InitialWeights:
     return InitialWeights(
         name=name,
         licence=licence,
-        source="published by timm",
+        source=f"published by timm: {_hub(config.model)}",
         pretrained=True,
         notice=" ".join(one for one in sentences if one),
         carried=carried,
@@ -197,6 +199,12 @@ def _download(model: str) -> dict[str, Tensor]:
     except (OSError, ValueError, RuntimeError) as error:
         raise _not_available(model, "they cannot be downloaded") from error
     return state
+
+
+def _hub(model: str) -> str:
+    """Where timm publishes a model's weights."""
+    facts = timm.get_pretrained_cfg(model, allow_unregistered=True)
+    return str(facts.hf_hub_id) if facts is not None else ""
 
 
 def _not_available(model: str, why: str) -> TrainingError:

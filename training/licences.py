@@ -33,33 +33,54 @@ APACHE_TEACHERS = (
 """Teachers whose published weights are under Apache-2.0, largest of each family first."""
 
 UNKNOWN = "unknown"
+_FREE = ("none", "Apache-2.0", "MIT", "BSD-3-Clause", "CC-BY-4.0")
 _SPELLED = {
     "apache-2.0": "Apache-2.0",
     "mit": "MIT",
     "cc-by-nc-4.0": "CC-BY-NC-4.0",
     "bsd-3-clause": "BSD-3-Clause",
+    "cc-by-4.0": "CC-BY-4.0",
 }
 
 
 def published_licence(model: str) -> str:
     """Licence of timm's published weights of a model, in SPDX spelling; ``unknown`` if not said."""
     facts = timm.get_pretrained_cfg(model, allow_unregistered=True)
-    stated = (facts.license or "") if facts is not None else ""
+    return spelled((facts.license or "") if facts is not None else "")
+
+
+def file_licence(model: str) -> str:
+    """Licence of a file that is said to hold published weights of a model.
+
+    A name with a tag stands for one publication. A name without stands for all of that
+    architecture: their licence where they share one, else ``unknown``.
+    """
+    if "." in model:
+        return published_licence(model)
+    every = {published_licence(name) for name in timm.list_pretrained(f"{model}.*")}
+    return every.pop() if len(every) == 1 else UNKNOWN
+
+
+def spelled(stated: str) -> str:
+    """A licence as SPDX spells it; ``unknown`` for an empty one."""
     return _SPELLED.get(stated.lower(), stated or UNKNOWN)
 
 
 def notice(name: str, licence: str) -> str:
-    """One sentence for run, package and card; empty where the licence asks for none.
+    """One sentence for run, package and card; empty for random weights and
+    for licences that allow any use.
 
     Args:
         name: Of the weights.
         licence: SPDX identifier, or `UNKNOWN`.
     """
-    if "NC" in licence.upper().split("-"):
+    if not licence or licence in _FREE:
+        return ""
+    if {"NC", "NONCOMMERCIAL"} & set(licence.upper().split("-")):
         return (
             f"Started from {name} under {licence}: not for commercial use; whether this reaches a "
             "student that learned from these outputs is a legal question that is not settled."
         )
     if licence == UNKNOWN:
         return f"Started from {name}, whose licence is not known: clear it before any use."
-    return ""
+    return f"Started from {name} under {licence}: its terms apply; read them before any use."

@@ -12,11 +12,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import Tensor
 
+from training.checkpoint import read_best
 from training.errors import TrainingError
 
-RUN_WEIGHTS = "weights.safetensors"
-RUN_FACTS = "model.json"
-_IN_FOLDER = (RUN_WEIGHTS, "model.safetensors", "pytorch_model.bin")
+_RUN = "model.json"
+_IN_FOLDER = ("model.safetensors", "pytorch_model.bin")
+_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 _WRAPPED = ("state_dict_ema", "model_ema", "state_dict", "model")
 
 
@@ -29,47 +30,59 @@ class WeightFile:
         facts: ``model.json`` of a run; None for a file from elsewhere.
         file: Its name.
         sha256: Of its bytes.
+        licence: What the description beside it states (``config.json`` of timm's files), as it is
+            written there; empty without.
     """
 
     tensors: dict[str, Tensor]
     facts: dict[str, Any] | None
     file: str
     sha256: str
+    licence: str = ""
 
 
 def read_weights(path: Path) -> WeightFile:
     """Read a file of weights, or the one in a folder.
 
+    Args:
+        path: A file; a folder with a file of timm's; the ``best`` folder of a run, the folder
+            that holds it, or its weights.
+
     Raises:
-        TrainingError: ``no-such-weights`` or ``damaged-weights``.
+        TrainingError: ``no-such-weights``, ``damaged-weights``, or ``tampered-model`` for a run.
     """
+    for place in (path, path / "best", path.parent):
+        if (place / _RUN).is_file() and (place != path.parent or path.is_file()):
+            tensors, facts = read_best(place)
+            return WeightFile(tensors, facts, str(facts["weights"]), str(facts["weights_sha256"]))
     file = _find(path)
     data = file.read_bytes()
-    sha256 = hashlib.sha256(data).hexdigest()
-    if file.name == RUN_WEIGHTS and (file.parent / RUN_FACTS).is_file():
-        facts = _facts(file.parent / RUN_FACTS)
-        if facts.get("weights_sha256", sha256) != sha256:
-            raise _damaged(file)
-        return WeightFile(_safetensors(data, file), facts, file.name, sha256)
-    tensors = _safetensors(data, file) if file.suffix == ".safetensors" else _pytorch(file)
-    return WeightFile(tensors, None, file.name, sha256)
+    safe = file.suffix == ".safetensors"
+    return WeightFile(
+        tensors=_safetensors(data, file) if safe else _pytorch(file),
+        facts=None,
+        file=file.name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        licence=_stated_licence(file.parent / "config.json"),
+    )
 
 
 def _find(path: Path) -> Path:
     """The file itself, or the known one in a folder."""
     if path.is_file():
-        if path.suffix in (".safetensors", ".bin", ".pth", ".pt"):
+        if path.suffix in _SUFFIXES:
             return path
         raise TrainingError(
             "no-such-weights",
-            f"{path.name} is no file of weights (.safetensors, .bin, .pth, .pt, .kdmodel).",
+            f"{path.name} is no file of weights ({', '.join(_SUFFIXES)}, .kdmodel).",
         )
     for name in _IN_FOLDER:
         if (path / name).is_file():
             return path / name
     if path.is_dir():
         raise TrainingError(
-            "no-such-weights", f"The folder {path.name} holds none of {', '.join(_IN_FOLDER)}."
+            "no-such-weights",
+            f"The folder {path.name} holds no weights ({', '.join((_RUN, *_IN_FOLDER))}).",
         )
     raise TrainingError(
         "no-such-weights",
@@ -102,14 +115,13 @@ def _pytorch(file: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _facts(file: Path) -> dict[str, Any]:
+def _stated_licence(file: Path) -> str:
+    """Licence in the description that timm writes beside its weights; empty without one."""
     try:
-        facts = json.loads(file.read_text("utf-8"))
-    except ValueError as error:
-        raise _damaged(file) from error
-    if not isinstance(facts, dict):
-        raise _damaged(file)
-    return facts
+        stated = json.loads(file.read_text("utf-8"))["pretrained_cfg"]["license"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+    return stated if isinstance(stated, str) else ""
 
 
 def _damaged(file: Path) -> TrainingError:
