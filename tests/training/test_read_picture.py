@@ -78,6 +78,15 @@ def test_a_truncated_jpeg_is_refused_and_never_half_grey(tmp_path: Path, share: 
     assert "cut.jpg" in refused(tmp_path, "cut.jpg")
 
 
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_a_jpeg_that_lost_all_but_its_end_mark_is_refused(tmp_path: Path, share: float) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(np.tile(PICTURE, (4, 4))).save(stream, format="JPEG")
+    data = stream.getvalue()
+    (tmp_path / "cut.jpg").write_bytes(data[: int(len(data) * share)] + b"\xff\xd9")
+    assert "ends early" in refused(tmp_path, "cut.jpg")
+
+
 def test_other_damage_is_refused_with_the_name_alone(tmp_path: Path) -> None:
     Image.fromarray(PICTURE).save(tmp_path / "a.png")
     data = (tmp_path / "a.png").read_bytes()
