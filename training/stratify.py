@@ -1,0 +1,131 @@
+"""Dealing units (patients who belong together) into parts, with every class in every part.
+
+Iterative stratification (Sechidis, Tsoumakas and Vlahavas, "On the stratification of multi-label
+data", 2011): the rarest class is dealt first, because it leaves the least choice. A patient counts
+for every class that it has a B-scan of. Where classes leave a choice, the number of B-scans of
+each class decides; large units go first, so that small ones can even things out.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.select_rows import drawn_order
+
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unit:
+    """Patients that a split never divides.
+
+    Attributes:
+        key: The first of their names.
+        patients: All of them, sorted.
+        bscans: int64, labelled B-scans of each class.
+    """
+
+    key: str
+    patients: tuple[str, ...]
+    bscans: Indices
+
+
+def deal(units: Sequence[Unit], parts: int, seed: int) -> list[list[Unit]]:
+    """Deal all units into parts that are as alike as they can be.
+
+    A class that at least `parts` units have alone stands in every part; the parts' numbers of
+    units of the rarest class differ by one at most.
+    """
+    sizes = np.stack([unit.bscans for unit in units])
+    total = np.maximum(sizes.sum(axis=0), 1)
+    load = np.zeros((parts, sizes.shape[1]))
+    having = np.zeros((parts, sizes.shape[1]), dtype=np.int64)
+    number = np.zeros(parts)
+    dealt: list[list[Unit]] = [[] for _ in range(parts)]
+    for label, members in _rarest_first(units, seed):
+        for index in members:
+            grown = (((load + sizes[index]) / total) ** 2 - (load / total) ** 2).sum(axis=1)
+            crowd = (2.0 * number + 1.0) / len(units) ** 2
+            cost = grown + crowd
+            part = min(range(parts), key=lambda p: (having[p, label], cost[p]))
+            load[part] += sizes[index]
+            having[part] += sizes[index] > 0
+            number[part] += 1
+            dealt[part].append(units[index])
+    return [_sorted(part) for part in dealt]
+
+
+def choose(
+    units: Sequence[Unit], share: float, *, seed: int, draw: int
+) -> tuple[list[Unit], list[Unit]]:
+    """Choose a share of the units: (chosen, others).
+
+    Every class that two units or more have stands on both sides where that can be done.
+
+    Args:
+        units: To choose from.
+        share: Of the units of each class.
+        seed: Of the split.
+        draw: Which draw of this seed: the fold.
+    """
+    sizes = np.stack([unit.bscans for unit in units])
+    has = sizes > 0
+    count = has.sum(axis=0)
+    quota = np.where(count < 2, 0, np.clip(np.round(share * count), 1, np.maximum(count - 1, 1)))
+    taken = np.zeros(len(units), dtype=bool)
+    for label, members in _rarest_first(units, seed, draw):
+        need = int(np.clip(quota[label] - has[taken, label].sum(), 0, len(members)))
+        for chunk in np.array_split(members, need) if need else []:
+            progress = (has[taken, label].sum() + 1) / quota[label]
+            goal = share * min(progress, 1.0) * sizes[:, label].sum() - sizes[taken, label].sum()
+            best = min(chunk.tolist(), key=lambda index: abs(sizes[index, label] - goal))
+            taken[best] = True
+    for side in (True, False):
+        _bring_missing(sizes, taken, side=side)
+    return (
+        _sorted([unit for unit, is_in in zip(units, taken, strict=True) if is_in]),
+        _sorted([unit for unit, is_in in zip(units, taken, strict=True) if not is_in]),
+    )
+
+
+def _bring_missing(sizes: Indices, taken: NDArray[np.bool_], *, side: bool) -> None:
+    """Move the smallest possible unit to a side for every class that the side lacks."""
+    has = sizes > 0
+    for label in range(sizes.shape[1]):
+        here, there = taken == side, taken != side
+        if has[here, label].any():
+            continue
+        spare = has[there].sum(axis=0) > 1
+        able = np.flatnonzero(there & has[:, label] & (~has | spare).all(axis=1))
+        if len(able):
+            taken[min(able.tolist(), key=lambda index: sizes[index].sum())] = side
+
+
+def _rarest_first(units: Sequence[Unit], *seed: int) -> list[tuple[int, Indices]]:
+    """Classes and the units to deal for each: the rarest class of those that are left comes first.
+
+    Within a class, large units first by powers of two, in drawn order.
+    """
+    place = {key: rank for rank, key in enumerate(drawn_order([u.key for u in units], *seed))}
+    order = sorted(
+        range(len(units)),
+        key=lambda index: (
+            -int(np.log2(max(1, units[index].bscans.sum()))),
+            place[units[index].key],
+        ),
+    )
+    has = np.stack([unit.bscans for unit in units]) > 0
+    left = np.array(order, dtype=np.int64)
+    turns = []
+    while len(left):
+        counts = has[left].sum(axis=0)
+        label = min(np.flatnonzero(counts).tolist(), key=lambda c: (counts[c], -c))
+        turns.append((label, left[has[left, label]]))
+        left = left[~has[left, label]]
+    return turns
+
+
+def _sorted(units: Sequence[Unit]) -> list[Unit]:
+    return sorted(units, key=lambda unit: unit.key)
