@@ -253,9 +253,7 @@ def plain_batches(
     """
     given = np.arange(len(rows)) if at is None else np.asarray(at)
     places = cache.positions([rows[int(row)] for row in given])
-    photographs = None
-    if fundus:
-        photographs = FundusPictures(root, rows, size or cache.size)
+    photographs = FundusPictures(root, rows, size or cache.size) if fundus else None
     for begin in range(0, len(given), batch):
         members = given[begin : begin + batch].astype(np.int64)
         yield Batch(
@@ -263,7 +261,5 @@ def plain_batches(
             labels=np.asarray(labels, dtype=np.int64)[members],
             rows=members,
             weights=np.ones(len(members), dtype=np.float32),
-            fundus=None
-            if photographs is None
-            else np.stack([photographs.plain(int(row)) for row in members]),
+            fundus=None if photographs is None else photographs.stacked(members),
         )

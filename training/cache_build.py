@@ -9,6 +9,7 @@ import contextlib
 import errno
 import hashlib
 import os
+import random
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -105,7 +106,13 @@ class Builder:
         self._refuse()
 
     def _all_chunks(self, chunks: list[list[Row]], pool: ThreadPoolExecutor) -> None:
-        """First every chunk that is free, then those that other processes hold."""
+        """First every chunk that is free, then those that other processes hold.
+
+        Each process begins somewhere else: jobs of other folds have other chunks of the same
+        B-scans, and would make them twice if they walked side by side.
+        """
+        begin = random.Random(os.getpid()).randrange(len(chunks))  # noqa: S311 - no secret
+        chunks = chunks[begin:] + chunks[:begin]
         patience, finished = 0.0, 0
         while chunks:
             busy = []

@@ -55,6 +55,10 @@ class FundusPictures:
         """uint8, axes (row, column, RGB); to read only."""
         return _photograph(self._root, self._rows[row_index].fundus, self.size)
 
+    def stacked(self, row_indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Plain photographs of some rows: uint8, axes (B-scan, row, column, RGB)."""
+        return np.stack([self.plain(int(row)) for row in row_indices])
+
     def varied(
         self, row_index: int, *, flip: bool, strength: float, rng: np.random.Generator
     ) -> NDArray[np.uint8]:

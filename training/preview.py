@@ -55,19 +55,22 @@ def write_preview(
     """
     if not rows:
         raise TrainingError("no-data", "There is no B-scan to show.")
-    picked = np.unique(np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int))
-    shown = tuple(rows[int(at)] for at in picked)
+    shown = _spread(rows, most)
     lines = [
         _line(cache, int(place), row, config, views=views, seed=seed)
         for place, row in zip(cache.positions(shown), shown, strict=True)
     ]
-    height = max(1, round(side * cache.size[0] / cache.size[1]))
-    sheet = _sheet([[_fitted(picture, side, height) for picture in line] for line in lines])
-    encoded, data = cv2.imencode(".png", sheet)
+    encoded, data = cv2.imencode(".png", _sheet(lines, side))
     if not encoded:
         raise TrainingError("preview-failed", "The preview cannot be written as a picture.")
     write_whole(path, data.tobytes())
     return shown
+
+
+def _spread(rows: Sequence[Row], most: int) -> tuple[Row, ...]:
+    """So many rows at most, from the first to the last at even distances."""
+    picked = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
+    return tuple(rows[int(at)] for at in np.unique(picked))
 
 
 def _line(
@@ -91,9 +94,10 @@ def _fitted(picture: Grey, width: int, height: int) -> Grey:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=how), dtype=np.uint8)
 
 
-def _sheet(lines: list[list[Grey]]) -> Grey:
-    """Lay the pictures out under headings."""
-    height, width = lines[0][0].shape
+def _sheet(lines: list[list[Grey]], width: int) -> Grey:
+    """Lay the pictures out under headings, each so many pixels wide."""
+    rows, columns = lines[0][0].shape
+    height = max(1, round(width * rows / columns))
     shape = (
         _HEADING + len(lines) * (height + _GAP) + _GAP,
         len(lines[0]) * (width + _GAP) + _GAP,
@@ -108,5 +112,5 @@ def _sheet(lines: list[list[Grey]]) -> Grey:
         )  # fmt: skip
         for place, line in enumerate(lines):
             top = _HEADING + _GAP + place * (height + _GAP)
-            sheet[top : top + height, left : left + width] = line[column]
+            sheet[top : top + height, left : left + width] = _fitted(line[column], width, height)
     return sheet

@@ -2,96 +2,19 @@
 
 import errno
 import shutil
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from kdoct_desktop.inference.preprocess import InputSpec, unit_picture
-from tests.training.drawn import Grey, normal_bscan
-from training import cache_build
-from training.cache import Cache, cache_name, open_cache
-from training.cache_block import Sizes, draft_of, read_keys
+from kdoct_desktop.inference.preprocess import unit_picture
+from tests.training.cached import LARGE, SPEC, data, drawn, opened, right, row, spied
+from training.cache import cache_name, open_cache
+from training.cache_block import Sizes, read_keys
 from training.errors import TrainingError
 from training.events import Silent
-from training.manifest import Row, write_manifest
-from training.read_picture import picture_sha256, read_picture
-
-SPEC = InputSpec(32, 48)
-LARGE = (36, 54)
-
-CHILD = """
-import sys, time
-from pathlib import Path
-from kdoct_desktop.inference.preprocess import InputSpec
-from training import cache_build
-from training.cache import open_cache
-from training.manifest import read_manifest
-root, delay = Path(sys.argv[1]), float(sys.argv[2])
-cache_build.CHUNK = 4
-plain = cache_build.read_picture
-def slow(*words):
-    time.sleep(delay)
-    print("picture", flush=True)
-    return plain(*words)
-cache_build.read_picture = slow
-rows = read_manifest(root / "manifest.csv").rows
-open_cache(root / "cache", root, rows, InputSpec(32, 48), enlarged=(36, 54), threads=1)
-print("finished", flush=True)
-"""
-
-
-def row(path: str, picture: Grey, frame: int = 0) -> Row:
-    return Row(path, frame, picture_sha256(picture), "0" * 16, "toy", f"toy:{path}", label="NORMAL")
-
-
-def drawn(seed: int) -> Grey:
-    return normal_bscan(depth=60, ascans=80, seed=seed)[0]
-
-
-def data(root: Path, count: int, *, first: int = 0) -> list[Row]:
-    """So many pictures as PNG files under `root`, and their rows."""
-    rows = []
-    for seed in range(first, first + count):
-        Image.fromarray(drawn(seed)).save(root / f"{seed:03d}.png")
-        rows.append(row(f"{seed:03d}.png", drawn(seed)))
-    return rows
-
-
-def opened(root: Path, rows: list[Row], **more: Any) -> Cache:
-    return open_cache(root / "cache", root, rows, SPEC, enlarged=LARGE, **more)
-
-
-def spied(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Files that the cache reads from now on."""
-    read: list[str] = []
-
-    def reading(root: Path, path: str, frame: int) -> Grey:
-        read.append(path)
-        return read_picture(root, path, frame)
-
-    monkeypatch.setattr(cache_build, "read_picture", reading)
-    return read
-
-
-def right(cache: Cache, seeds: list[int]) -> None:
-    """Every picture is what the desktop's preprocessing gives, within the rounding."""
-    large = replace(SPEC, height=LARGE[0], width=LARGE[1])
-    for at, seed in enumerate(seeds):
-        exact, enlarged = cache.exact(at), cache.enlarged(at)
-        assert exact.dtype == np.float32
-        assert enlarged.dtype == np.uint8
-        assert np.abs(exact - unit_picture(drawn(seed), SPEC)[0]).max() <= 1 / 131070 + 1e-7
-        plain = unit_picture(drawn(seed), large)[0]
-        assert np.abs(enlarged / 255.0 - plain).max() <= 0.5 / 255 + 1e-6
 
 
 def test_pictures_are_those_of_the_desktops_preprocessing(tmp_path: Path) -> None:
@@ -234,87 +157,3 @@ def test_the_events_say_how_far_it_is(tmp_path: Path) -> None:
     opened(tmp_path, data(tmp_path, 3), events=Listener())
     assert Listener.said[-1] == (3, 3)
     assert Listener.said == sorted(Listener.said)
-
-
-class Child(NamedTuple):
-    process: subprocess.Popen[str]
-
-    def pictures(self, count: int) -> None:
-        """Wait until it has begun so many pictures."""
-        assert self.process.stdout is not None
-        for _ in range(count):
-            assert self.process.stdout.readline() == "picture\n"
-
-
-@pytest.fixture
-def children(tmp_path: Path) -> Iterator[Any]:
-    started: list[Child] = []
-
-    def start(delay: float) -> Child:
-        words = [sys.executable, "-c", CHILD, str(tmp_path), str(delay)]
-        child = Child(subprocess.Popen(words, stdout=subprocess.PIPE, text=True))
-        started.append(child)
-        return child
-
-    yield start
-    for child in started:
-        child.process.kill()
-        child.process.communicate()
-
-
-def test_a_killed_process_leaves_nothing_wrong_and_another_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children: Any
-) -> None:
-    rows = data(tmp_path, 10)
-    write_manifest(tmp_path / "manifest.csv", rows)
-    child = children(0.05)
-    child.pictures(7)  # blocks hold four: one is complete, one is in the middle
-    child.process.send_signal(signal.SIGKILL)
-    child.process.wait()
-    folder = tmp_path / "cache" / cache_name(SPEC, LARGE)
-    assert len(list(folder.glob("*.block"))) == 1
-    (draft,) = folder.glob("*.draft")
-    monkeypatch.setattr(cache_build, "CHUNK", 4)
-    read = spied(monkeypatch)
-    right(opened(tmp_path, rows), list(range(10)))
-    assert sorted(read) == [f"{seed:03d}.png" for seed in range(4, 10)], "the whole block is kept"
-    assert not draft.exists()
-
-
-def test_a_draft_that_nobody_makes_any_more_is_removed(tmp_path: Path) -> None:
-    rows = data(tmp_path, 1)
-    folder = tmp_path / "cache" / cache_name(SPEC, LARGE)
-    folder.mkdir(parents=True)
-    draft = draft_of(folder / "0123456789abcdef-000.block")
-    draft.write_bytes(b"half")
-    opened(tmp_path, rows)
-    assert not draft.exists()
-
-
-def test_two_processes_at_once_share_the_work_and_give_one_right_cache(
-    tmp_path: Path, children: Any
-) -> None:
-    rows = data(tmp_path, 16)
-    write_manifest(tmp_path / "manifest.csv", rows)
-    both = [children(0.03), children(0.03)]
-    said = [child.process.communicate(timeout=60)[0].split() for child in both]
-    assert [lines[-1] for lines in said] == ["finished", "finished"]
-    assert sum(lines.count("picture") for lines in said) == 16, "none was made twice"
-    folder = tmp_path / "cache" / cache_name(SPEC, LARGE)
-    assert len(list(folder.glob("*.block"))) == 4
-    assert not list(folder.glob("*.draft"))
-    right(opened(tmp_path, rows), list(range(16)))
-
-
-def test_a_process_waits_for_the_block_that_another_one_makes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, children: Any
-) -> None:
-    rows = data(tmp_path, 4)
-    write_manifest(tmp_path / "manifest.csv", rows)
-    child = children(0.1)
-    child.pictures(1)
-    monkeypatch.setattr(cache_build, "CHUNK", 4)
-    monkeypatch.setattr(cache_build, "read_picture", lambda *words: pytest.fail("made twice"))
-    begun = time.monotonic()
-    right(opened(tmp_path, rows), [0, 1, 2, 3])
-    assert time.monotonic() - begun > 0.1
