@@ -17,17 +17,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from timm.models import load_state_dict_from_hf
 from torch import Tensor, nn
 
 from training import lite2
 from training.errors import TrainingError
-from training.fit_weights import carry_head, fit_network, fit_timm
+from training.fit_weights import carry_head, do_not_fit, fit_network, fit_timm
 from training.licences import file_licence, notice, published_licence, spelled
 from training.package_weights import carry_package
 from training.recipe import NetworkConfig
+from training.timm_names import published
 from training.weight_files import read_weights
 
 
@@ -188,7 +188,7 @@ def _download(model: str) -> dict[str, Tensor]:
     Raises:
         TrainingError: ``no-pretrained-weights``.
     """
-    facts = timm.get_pretrained_cfg(model, allow_unregistered=True)
+    facts = published(model)
     if facts is None or not facts.hf_hub_id:
         raise _not_available(model, "timm publishes none")
     options = {"filename": facts.hf_hub_filename} if facts.hf_hub_filename else {}
@@ -203,7 +203,7 @@ def _download(model: str) -> dict[str, Tensor]:
 
 def _hub(model: str) -> str:
     """Where timm publishes a model's weights."""
-    facts = timm.get_pretrained_cfg(model, allow_unregistered=True)
+    facts = published(model)
     return str(facts.hf_hub_id) if facts is not None else ""
 
 
@@ -217,6 +217,10 @@ def _not_available(model: str, why: str) -> TrainingError:
 
 def _lite2(network: nn.Module) -> InitialWeights:
     """ImageNet weights of EfficientNet-Lite2 in EfficientNet-B2."""
+    trunk: Any = network.trunk
+    architecture = trunk.pretrained_cfg.get("architecture")
+    if architecture != "efficientnet_b2":
+        raise do_not_fit([f"lite2 fits efficientnet_b2 only, not {architecture}"])
     try:
         file = lite2.lite2_file()
     except FileNotFoundError as error:

@@ -7,6 +7,8 @@ run, in the model package and on its card.
 
 import timm
 
+from training.timm_names import published
+
 SUITABLE_STUDENTS = (
     "efficientnet_b2.ra_in1k",
     "efficientnet_b0.ra_in1k",
@@ -45,7 +47,7 @@ _SPELLED = {
 
 def published_licence(model: str) -> str:
     """Licence of timm's published weights of a model, in SPDX spelling; ``unknown`` if not said."""
-    facts = timm.get_pretrained_cfg(model, allow_unregistered=True)
+    facts = published(model)
     return spelled((facts.license or "") if facts is not None else "")
 
 

@@ -203,11 +203,8 @@ def _rescale(trunk: Any, norms: list[str], inputs: Tensor) -> None:
     for norm in norms:
 
         def before(_m: Any, arguments: tuple[Tensor, ...], norm: str = norm) -> None:
-            values = arguments[0].double()
-            statistics[norm] = (
-                values.mean(dim=(0, 2, 3)),
-                values.var(dim=(0, 2, 3), correction=0),
-            )
+            variance, mean = torch.var_mean(arguments[0], dim=(0, 2, 3), correction=0)
+            statistics[norm] = (mean.double(), variance.double())
 
         hooks.append(modules[norm].register_forward_pre_hook(before))
     trunk.forward_features(inputs)

@@ -1,6 +1,5 @@
 """timm models without their classifier: made by name, and tried for exact evidence."""
 
-import difflib
 import functools
 from typing import Any
 
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from training.errors import TrainingError
 from training.licences import SUITABLE_STUDENTS
+from training.timm_names import published
 
 _EXACT = 1e-4
 
@@ -30,10 +30,8 @@ def make_trunk(model: str, *, drop_path: float = 0.0, size: tuple[int, int] | No
 
 
 def _create(model: str, *, classes: int, drop_path: float, size: tuple[int, int] | None) -> Any:
-    if not timm.is_model(model):
-        raise unknown_model(model)
+    facts = published(model)
     options: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
-    facts = timm.get_pretrained_cfg(model, allow_unregistered=True)
     if size is not None and facts is not None and facts.fixed_input_size:
         options["img_size"] = size
     try:
@@ -44,18 +42,6 @@ def _create(model: str, *, classes: int, drop_path: float, size: tuple[int, int]
         raise TrainingError(
             "bad-configuration", f"drop_path has no effect with {model}: set it to 0."
         ) from error
-    except RuntimeError as error:
-        raise unknown_model(model) from error
-
-
-def unknown_model(model: str) -> TrainingError:
-    """The error for a name that timm does not know, with the nearest names that it does."""
-    architecture = model.partition(".")[0]
-    known = timm.list_models()
-    tagged = timm.list_pretrained(f"{architecture}.*") if architecture in known else []
-    near = list(tagged) or difflib.get_close_matches(architecture, known, n=5, cutoff=0.5)
-    hint = f" Did you mean {', '.join(near[:5])}?" if near else ""
-    return TrainingError("unknown-model", f"timm has no model named {model}.{hint}", near)
 
 
 @functools.lru_cache(maxsize=32)
@@ -84,7 +70,7 @@ def check_exact(model: str, size: tuple[int, int]) -> None:
 
 def _check_size(model: str, size: tuple[int, int]) -> tuple[int, int]:
     """A small picture where the model takes any."""
-    facts = timm.get_pretrained_cfg(model, allow_unregistered=True)
+    facts = published(model)
     if facts is not None and facts.fixed_input_size:
         return size
     return min(size[0], 96), min(size[1], 96)

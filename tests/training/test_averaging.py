@@ -15,6 +15,9 @@ from training.models import Network, Teacher
 class Counting(nn.Module):
     """One weight, one statistic and one counter."""
 
+    statistic: Tensor
+    steps: Tensor
+
     def __init__(self, value: float) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.tensor([value]))

@@ -23,7 +23,7 @@ FIRST = torch.tensor([0])
 
 def reference_focal(p: float, alpha: float) -> float:
     """The reference's loss: alpha inside p, ``(1 - p^alpha)^2 * -alpha log p``."""
-    return (1.0 - p**alpha) ** 2 * -alpha * math.log(p)
+    return float((1.0 - p**alpha) ** 2 * -alpha * math.log(p))
 
 
 def test_alpha_stands_outside_the_focusing() -> None:
@@ -78,10 +78,9 @@ def test_the_slope_of_the_focal_loss_is_right(gamma: float) -> None:
 def test_the_focal_loss_stays_finite_at_the_ends() -> None:
     logits = torch.tensor([[90.0, 0.0], [-90.0, 0.0]], requires_grad=True)
     terms = focal_terms(logits, torch.tensor([0, 0]), alpha=torch.ones(2), gamma=0.5)
-    terms.sum().backward()
+    (slope,) = torch.autograd.grad(terms.sum(), logits)
     assert terms.detach().tolist() == pytest.approx([0.0, 90.0])
-    assert logits.grad is not None
-    assert bool(torch.isfinite(logits.grad).all())
+    assert bool(torch.isfinite(slope).all())
 
 
 def test_cross_entropy_by_hand() -> None:
@@ -122,11 +121,10 @@ def test_soft_targets_come_out_of_inference_mode_and_get_no_slope() -> None:
     student = torch.zeros(2, 3, requires_grad=True)
     with torch.inference_mode():
         teacher = torch.tensor([[3.0, 0.0, 0.0], [0.0, 0.0, 0.0]])
-    soft_terms(student, teacher, 1.0).sum().backward()
+    (slope,) = torch.autograd.grad(soft_terms(student, teacher, 1.0).sum(), student)
     # the slope of T^2 KL at T 1 is softmax(student) - softmax(teacher)
-    assert student.grad is not None
     expected = torch.softmax(student.detach(), 1) - torch.softmax(teacher.clone(), 1)
-    assert torch.allclose(student.grad, expected, atol=1e-6)
+    assert torch.allclose(slope, expected, atol=1e-6)
 
 
 def test_the_slope_of_soft_targets_is_right() -> None:
