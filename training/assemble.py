@@ -103,9 +103,9 @@ def make_fit(
     if parts.network.channels_last:
         network = network.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(network, parts.network)
-    wrapped, ready = fabric.setup(network, optimizer)
+    ready = fabric.setup_optimizers(optimizer)
     ema, swa = (Average(network, decay=decay) for decay in (parts.network.ema, None))
-    session = Session(fabric, network, wrapped, ready, ema, swa, Position())
+    session = Session(fabric, network, ready, ema, swa, Position())
     stepper = Stepper(
         session, parts.network, task, seed=network_seed(config, parts.role, data.fold), scale=scale
     )

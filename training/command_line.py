@@ -109,10 +109,10 @@ def _sources(one: argparse.ArgumentParser) -> None:
     _configuration(one)
     one.add_argument("--data", type=Path, required=True, help="data folder of the manifest")
     one.add_argument("--manifest", type=Path, required=True)
-    one.add_argument("--run", type=Path, required=True, help="run folder; made where missing")
+    one.add_argument("run", type=Path, help="run folder; made where missing")
     one.add_argument("--split", type=Path, help="reuse this split")
     one.add_argument("--cache", type=Path, help="decoded pictures, which runs may share")
 
 
 def _run(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--run", type=Path, required=True, help="run folder")
+    one.add_argument("run", type=Path, help="run folder")

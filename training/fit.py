@@ -91,7 +91,6 @@ class Fit:
             self._resume()
             at = self._session.at
             while at.epoch < config.epochs and at.waiting < config.patience:
-                self._begin_epoch()
                 self._stepper.run_epoch(self._batches, after_step=self._after_step)
                 self._end_epoch()
         self._finish()
@@ -107,15 +106,6 @@ class Fit:
         if self._leads:
             self._stop.clear()
         self._session.fabric.barrier()
-
-    def _begin_epoch(self) -> None:
-        """When the backbone thaws, several processes must learn to exchange its gradients."""
-        at, config, session = self._session.at, self._job.config, self._session
-        if session.fabric.world_size > 1 and config.freeze_epochs == at.epoch > 0:
-            from training.optimise import freeze
-
-            freeze(session.raw, False)
-            session.wrapped = session.fabric.setup_module(session.raw)
 
     def _after_step(self, done: int) -> None:
         """Report, checkpoint when it is time, honour a stop."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from training.augment import enlarged_size
 from training.batches import UNLABELLED
 from training.cache import Cache, open_cache
 from training.config import Config
@@ -77,17 +78,12 @@ def chosen(selected: Selected, at: "np.ndarray[tuple[int], np.dtype[np.int64]]")
     )
 
 
-def enlarged_size(height: int, width: int, augment: AugmentConfig) -> tuple[int, int]:
-    """Size of the pictures that random crops are taken from."""
-    return round(height * augment.enlarge), round(width * augment.enlarge)
-
-
 def fold_cache(
     config: Config, folder: Path, data: FoldData, augment: AugmentConfig, events: Events
 ) -> tuple[Cache, Cache]:
     """Caches of the training and of the validation rows; one folder, each picture decoded once."""
     spec = config.input.spec
-    size = enlarged_size(spec.height, spec.width, augment)
+    size = enlarged_size((spec.height, spec.width), augment)
     made = [
         open_cache(folder, data.root, part.rows, spec, enlarged=size, events=events)
         for part in (data.train, data.validation)

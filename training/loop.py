@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch import Tensor, nn
 from training.batches import UNLABELLED, Step, TrainingBatches
 from training.compute import is_one_device, seed_from, summed
 from training.mixing import mix
-from training.optimise import freeze, rate_factor, set_rates
+from training.optimise import rate_factor, set_rates
 from training.recipe import NetworkConfig
 from training.session import Session
 from training.tasks import Inputs, Task, to_inputs
@@ -61,8 +60,7 @@ class Stepper:
     def run_step(self, step: Step) -> None:
         """Forward, backward and one update."""
         session = self._session
-        session.wrapped.train()
-        freeze(session.raw, session.at.epoch < self._config.freeze_epochs)
+        session.ready(frozen=session.at.epoch < self._config.freeze_epochs)
         sums = torch.zeros(2, device=self._device)  # loss, right answers
         for index, batch in enumerate(step.batches):
             inputs = to_inputs(
@@ -133,7 +131,7 @@ class Stepper:
         fabric = self._session.fabric
         if not enabled or is_one_device(fabric):
             return nullcontext()
-        return fabric.no_backward_sync(cast(Any, self._session.wrapped))
+        return fabric.no_backward_sync(self._session.wrapped)
 
 
 def is_finite(network: nn.Module) -> bool:

@@ -65,7 +65,7 @@ def train_apart(run: Run, step: str, fold: int, events: Events) -> None:
     role = "teacher" if step == "teacher" else "student"
     if (run.folder.role(fold, role) / "finished.json").is_file():
         return
-    command = [sys.executable, "-m", "training", step, "--run", str(run.folder.root),
+    command = [sys.executable, "-m", "training", step, str(run.folder.root),
                "--fold", str(fold), "--events"]  # fmt: skip
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, encoding="utf-8") as process:  # noqa: S603
         failure = None

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from training.averaging import Average
 from training.errors import TrainingError
+from training.optimise import freeze
 
 
 @dataclass(slots=True)
@@ -69,7 +70,8 @@ class Session:
     Attributes:
         fabric: Device, precision, processes.
         raw: The network itself.
-        wrapped: What Fabric made of it; forward passes go through this.
+        wrapped: What Fabric made of it; forward passes go through this. None before `ready`.
+        frozen: Whether it was wrapped with the backbone frozen.
         optimizer: What Fabric made of AdamW.
         ema: Exponential average.
         swa: Stochastic weight average.
@@ -78,11 +80,28 @@ class Session:
 
     fabric: Fabric
     raw: nn.Module
-    wrapped: nn.Module
     optimizer: Any
     ema: Average
     swa: Average
     at: Position
+    wrapped: Any = None
+    frozen: bool = False
+
+    def ready(self, *, frozen: bool) -> nn.Module:
+        """The wrapped network, in training mode, with its backbone frozen or free.
+
+        Processes agree on the gradients to exchange when the network is wrapped, so it is wrapped
+        anew when the backbone thaws.
+        """
+        if self.wrapped is None or self.frozen != frozen:
+            freeze(self.raw, frozen)
+            self.wrapped = None  # the old wrapper's hooks end with it
+            self.wrapped = self.fabric.setup_module(self.raw)
+            self.frozen = frozen
+        network: nn.Module = self.wrapped
+        network.train()
+        freeze(self.raw, frozen)
+        return network
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor of the state by a name that says where it belongs."""

@@ -35,19 +35,18 @@ def doctor(args: argparse.Namespace, events: Events) -> int:
 
 def manifest(args: argparse.Namespace, events: Events) -> int:
     """Import a data set."""
-    from training.import_data import import_dataset
+    from training.import_data import import_dataset, read_exclude_list
     from training.manifest import write_manifest
 
     options = dict(_pair(word) for word in args.option)
-    exclude = _lines(args.exclude_list) if args.exclude_list else []
+    exclude = read_exclude_list(args.exclude_list) if args.exclude_list else []
     report = import_dataset(
         args.importer, args.data, exclude=exclude, options=options, events=events
     )
-    for note in report.notes:
-        events.warning("import", note)
+    for note in report.decisions:
+        events.warning(note.code, note.message, note.details)
     written = write_manifest(args.out, report.rows)
-    facts = {"importer": args.importer, "options": options, "excluded": list(report.excluded),
-             "notes": list(report.notes), "sha256": written.sha256}  # fmt: skip
+    facts = {**report.facts(), "options": options, "sha256": written.sha256}
     _write_json(args.out.with_suffix(".json"), facts)
     patients = len({row.patient for row in written.rows})
     events.done("manifest", {"bscans": len(written.rows), "patients": patients,
@@ -66,8 +65,9 @@ def split(args: argparse.Namespace, events: Events) -> int:
 
 def preview(args: argparse.Namespace, events: Events) -> int:
     """Draw the views that a network of the run sees."""
+    from training.augment import enlarged_size
     from training.cache import open_cache
-    from training.fold_data import enlarged_size, load_fold
+    from training.fold_data import load_fold
     from training.open_run import open_run
     from training.preview import write_preview
 
@@ -76,9 +76,9 @@ def preview(args: argparse.Namespace, events: Events) -> int:
     network = run.config.teacher if args.role == "teacher" else run.config.student
     spec = run.config.input.spec
     rows = data.train.rows[:: max(1, len(data.train.rows) // 8)][:8]
-    size = enlarged_size(spec.height, spec.width, network.augment)
+    size = enlarged_size((spec.height, spec.width), network.augment)
     cache = open_cache(run.cache, run.root, rows, spec, enlarged=size, events=events)
-    write_preview(args.out, cache, rows, network.augment, size=(spec.height, spec.width))
+    write_preview(args.out, cache, rows, network.augment)
     events.done("preview", {"file": str(args.out)})
     return 0
 
@@ -206,14 +206,6 @@ def _pair(word: str) -> tuple[str, str]:
     if not equals:
         raise TrainingError("usage", f"{word} is not of the form KEY=VALUE.")
     return key, value
-
-
-def _lines(path: Any) -> list[str]:
-    try:
-        text: str = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrainingError("usage", f"The list {path.name} cannot be read.") from error
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def _write_json(path: Any, values: Any) -> None:

@@ -121,7 +121,7 @@ def test_a_training_killed_at_any_moment_ends_with_the_same_bits(
 ) -> None:
     """Real processes, kill -9 a little later each time, a checkpoint after every step."""
     run = tiny_run(tmp_path, tiny_config(compute={"checkpoint_minutes": 0.0}))
-    command = [sys.executable, "-m", "training", "teacher", "--run", str(run.folder.root),
+    command = [sys.executable, "-m", "training", "teacher", str(run.folder.root),
                "--fold", "0", "--events"]  # fmt: skip
     checkpoints = run.folder.role(0, "teacher") / "checkpoints"
     for wanted in (1, 5, 9):
