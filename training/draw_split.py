@@ -38,7 +38,8 @@ def draw_split(manifest: Manifest, config: Config) -> Split:
         TrainingError: ``no-official-test``, what `split_checks` and `select` refuse, and
             ``near-duplicate-overlap`` or ``patient-overlap`` should the draw itself be wrong.
     """
-    whole, selected = _selections(manifest, config)
+    ordered = tuple(sorted(manifest.rows, key=lambda row: (row.dataset, row.path, row.frame)))
+    whole, selected = _selections(replace(manifest, rows=ordered), config)
     check_patients(whole.rows)
     bits = config.split.near_duplicate_bits
     duplicates = find_duplicates(whole.rows, class_of_labels(config.classes), bits)
@@ -46,9 +47,9 @@ def draw_split(manifest: Manifest, config: Config) -> Split:
     check_chain(duplicates, bits)
     folds = _draw_folds(selected, duplicates, config)
     compared = np.isin(whole.indices, selected.indices) & (whole.labels != UNLABELLED)
-    leaks = leak_report(whole.rows, folds, duplicates, compared=compared, seed=config.split.seed)
+    leak = leak_report(whole.rows, folds, duplicates, compared=compared, seed=config.split.seed)
     facts = split_facts(selected, folds, duplicates, config)
-    split = Split(manifest.sha256, config.classes.codes, folds, {**facts, "leaks": leaks})
+    split = Split(manifest.sha256, config.classes.codes, folds, {**facts, "leak": leak})
     check_overlap(split)
     return split
 

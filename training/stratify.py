@@ -48,7 +48,7 @@ def deal(units: Sequence[Unit], parts: int, seed: int) -> list[list[Unit]]:
         for index in members:
             grown = (((load + sizes[index]) / total) ** 2 - (load / total) ** 2).sum(axis=1)
             crowd = (2.0 * number + 1.0) / len(units) ** 2
-            cost = grown + crowd
+            cost = np.round(grown + crowd, 9)  # so that ties are ties on every machine
             part = min(range(parts), key=lambda p: (having[p, label], cost[p]))
             load[part] += sizes[index]
             having[part] += sizes[index] > 0
@@ -80,7 +80,7 @@ def choose(
         for chunk in np.array_split(members, need) if need else []:
             progress = (has[taken, label].sum() + 1) / quota[label]
             goal = share * min(progress, 1.0) * sizes[:, label].sum() - sizes[taken, label].sum()
-            best = min(chunk.tolist(), key=lambda index: abs(sizes[index, label] - goal))
+            best = min(chunk.tolist(), key=lambda index: round(abs(sizes[index, label] - goal), 6))
             taken[best] = True
     for side in (True, False):
         _bring_missing(sizes, taken, side=side)
