@@ -34,13 +34,15 @@ class Calibration:
     eye_rule: dict[str, Any]
 
 
-def fit_temperature(logits: Array, labels: NDArray[np.int64]) -> float:
-    """Temperature of least cross entropy, between 1 and 8.
+def fit_temperature(logits: Array, labels: NDArray[np.int64], *, lowest: float = 1.0) -> float:
+    """Temperature of least cross entropy, between `lowest` and 8.
 
-    It never sharpens: what it is fitted on is nearer to the training than any real clinic is, and
-    answers that are fitted to be bolder there would be overconfident elsewhere.
+    By default it never sharpens: what the factory model is fitted on is nearer to its training
+    than any real clinic is, and answers that are fitted to be bolder there would be overconfident
+    elsewhere. A site's validation patients are like its other patients, so there `lowest` may be
+    less than 1; networks trained with the focal loss need it.
     """
-    grid = np.geomspace(1.0, 8.0, 200)
+    grid = np.geomspace(lowest, 8.0, 200)
     picked = np.arange(len(labels))
     losses = [
         -float(np.log(softmax(logits, float(t))[picked, labels] + 1e-12).mean()) for t in grid

@@ -55,6 +55,15 @@ def reliability(
     ]
 
 
+def roc_points(scores: Values, case: NDArray[np.bool_]) -> Values:
+    """Points (1 - specificity, sensitivity) of the ROC from (0, 0) to (1, 1), ties together."""
+    order = np.argsort(-scores, kind="stable")
+    last = np.flatnonzero(np.concatenate([np.diff(scores[order]) != 0, [True]]))
+    hits, alarms = np.cumsum(case[order])[last], np.cumsum(~case[order])[last]
+    points = np.stack([alarms / max(alarms[-1], 1), hits / max(hits[-1], 1)], axis=1)
+    return np.concatenate([[[0.0, 0.0]], points])
+
+
 def log_losses(probabilities: Values, truth: NDArray[np.int64]) -> Values:
     """``-log p`` of the true class of each unit; a probability of 0 counts as 1e-12."""
     picked = probabilities[np.arange(len(truth)), truth]
