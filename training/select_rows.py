@@ -67,20 +67,10 @@ def select(
         rows = _official(rows)
     if worst_case:
         rows = _worst_case(rows, codes)
-    wanted = None if patients is None else set(patients)
-    order = {code: index for index, code in enumerate(config.classes.codes)}
-    chosen = [
-        (index, row, UNLABELLED if not row.label else order[codes[row.label]])
-        for index, row in rows
-        if (wanted is None or row.patient in wanted)
-        and (unlabelled if not row.label else codes[row.label] != LEFT_OUT)
-    ]
-    if not chosen:
-        raise TrainingError(
-            "nothing-selected", "No B-scan is left: look at data.datasets and the class map."
-        )
-    indices, kept, labels = zip(*chosen, strict=True)
-    return Selected(kept, np.array(indices, dtype=np.int64), np.array(labels, dtype=np.int64))
+    if patients is not None:
+        wanted = set(patients)
+        rows = [(index, row) for index, row in rows if row.patient in wanted]
+    return _with_classes(rows, config.classes, unlabelled=unlabelled)
 
 
 def hide_labels(selected: Selected, share: float, seed: int) -> Selected:
@@ -130,6 +120,24 @@ def drawn_order(names: Iterable[str], *seed: int) -> list[str]:
 def class_of_labels(classes: ClassesConfig) -> dict[str, str]:
     """Class code, or `LEFT_OUT`, of every known label."""
     return {**{code: code for code in classes.codes}, **classes.labels}
+
+
+def _with_classes(
+    rows: Sequence[tuple[int, Row]], classes: ClassesConfig, *, unlabelled: bool
+) -> Selected:
+    codes = class_of_labels(classes)
+    order = {code: index for index, code in enumerate(classes.codes)}
+    chosen = [
+        (index, row, order[codes[row.label]] if row.label else UNLABELLED)
+        for index, row in rows
+        if (codes[row.label] != LEFT_OUT if row.label else unlabelled)
+    ]
+    if not chosen:
+        raise TrainingError(
+            "nothing-selected", "No B-scan is left: look at data.datasets and the class map."
+        )
+    indices, kept, labels = zip(*chosen, strict=True)
+    return Selected(kept, np.array(indices, dtype=np.int64), np.array(labels, dtype=np.int64))
 
 
 def _of_datasets(manifest: Manifest, datasets: Sequence[str]) -> Iterable[tuple[int, Row]]:

@@ -78,17 +78,16 @@ def check_classes(units: Sequence[Unit], config: Config) -> None:
         TrainingError: ``one-class``, ``empty-class``, ``one-patient-per-class`` or
             ``fewer-patients-than-folds``, with every such class.
     """
-    codes, folds = config.classes.codes, config.split.folds
-    tested = not config.split.official_test
-    counts = np.zeros(len(codes), dtype=np.int64)
-    for unit in units:
-        counts += unit.bscans > 0
-    by_class = dict(zip(codes, counts.tolist(), strict=True))
+    by_class = {
+        code: sum(int(unit.bscans[label] > 0) for unit in units)
+        for label, code in enumerate(config.classes.codes)
+    }
     listed = [f"{code}: {count} patients" for code, count in by_class.items()]
-    if np.count_nonzero(counts) == 1:
-        only = next(code for code, count in by_class.items() if count)
+    if len(present := [code for code, count in by_class.items() if count]) == 1:
         raise TrainingError(
-            "one-class", f"All B-scans are {only}; nothing can be learned from one class.", listed
+            "one-class",
+            f"All B-scans are {present[0]}; nothing can be learned from one class.",
+            listed,
         )
     if empty := [code for code, count in by_class.items() if not count]:
         raise TrainingError(
@@ -103,9 +102,9 @@ def check_classes(units: Sequence[Unit], config: Config) -> None:
             "or take the class out.",
             listed,
         )
-    need = least_patients(folds) if tested else 2
-    few = [code for code, count in by_class.items() if count < need]
-    if few or (tested and len(units) < folds):
+    folds = config.split.folds
+    need = 2 if config.split.official_test else least_patients(folds)
+    if few := [code for code, count in by_class.items() if count < need]:
         raise TrainingError(
             "fewer-patients-than-folds",
             f"{folds} folds need {need} patients of every class (united patients count as one); "

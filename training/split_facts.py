@@ -14,6 +14,19 @@ from training.split import PARTS, Fold
 
 MOST_LINES = 200
 """Lines of a list that are kept; the count says how many there are."""
+WARNINGS = {
+    "mixed-up-labels": "pictures stand under several classes; look at them, one of the labels is "
+    "wrong.",
+    "duplicate-across-classes": "pictures stand in volumes of different classes; their patients "
+    "were united.",
+    "shared-pictures": "pictures belong to several patients, who were united.",
+    "near-duplicates": "pairs of pictures of different patients are nearly the same; the patients "
+    "were united. Look at some: if they show different eyes, lower split.near_duplicate_bits.",
+    "featureless": "B-scans show nothing; leave them out, or label them as ungradable.",
+    "left-out-patients": "patients share pictures with the official test part and take no part.",
+    "part-without-class": "parts of folds lack a class; there are too few patients of it.",
+}
+"""Code of each warning, and its sentence after the number of lines."""
 
 
 def split_facts(
@@ -86,52 +99,23 @@ def _warnings(
     counts: Sequence[dict[str, Any]],
     codes: Sequence[str],
 ) -> list[dict[str, Any]]:
-    found: list[tuple[str, str, Sequence[str]]] = [
-        (
-            "mixed-up-labels",
-            "pictures stand under several classes; look at them, one of the labels is wrong.",
-            duplicates.mixed,
-        ),
-        (
-            "duplicate-across-classes",
-            "pictures stand in volumes of different classes; their patients were united.",
-            duplicates.across_volumes,
-        ),
-        (
-            "shared-pictures",
-            "pictures belong to several patients, who were united.",
-            duplicates.shared,
-        ),
-        (
-            "near-duplicates",
-            "pairs of pictures of different patients are nearly the same; the patients were "
-            "united. Look at some: if they show different eyes, lower split.near_duplicate_bits.",
-            duplicates.near,
-        ),
-        (
-            "featureless",
-            "B-scans show nothing; leave them out, or label them as ungradable.",
-            duplicates.featureless,
-        ),
-        (
-            "left-out-patients",
-            "patients share pictures with the official test part and take no part.",
-            facts["left_out_patients"],
-        ),
-        (
-            "part-without-class",
-            "parts of folds lack a class; there are too few patients of it.",
-            _missing(counts, codes),
-        ),
-    ]
+    found: dict[str, Sequence[str]] = {
+        "mixed-up-labels": duplicates.mixed,
+        "duplicate-across-classes": duplicates.across_volumes,
+        "shared-pictures": duplicates.shared,
+        "near-duplicates": duplicates.near,
+        "featureless": duplicates.featureless,
+        "left-out-patients": facts["left_out_patients"],
+        "part-without-class": _missing(counts, codes),
+    }
     return [
         {
             "code": code,
-            "message": f"{len(details)} {message}",
-            "details": list(details[:MOST_LINES]),
+            "message": f"{len(found[code])} {sentence}",
+            "details": list(found[code][:MOST_LINES]),
         }
-        for code, message, details in found
-        if details
+        for code, sentence in WARNINGS.items()
+        if found[code]
     ]
 
 

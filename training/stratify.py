@@ -6,7 +6,7 @@ for every class that it has a B-scan of. Where classes leave a choice, the numbe
 each class decides; large units go first, so that small ones can even things out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,16 +45,47 @@ def deal(units: Sequence[Unit], parts: int, seed: int) -> list[list[Unit]]:
     number = np.zeros(parts)
     dealt: list[list[Unit]] = [[] for _ in range(parts)]
     for label, members in _rarest_first(units, seed):
-        for index in members:
+        for candidates, index in _turns(members, sizes, having[:, label].copy()):
             grown = (((load + sizes[index]) / total) ** 2 - (load / total) ** 2).sum(axis=1)
             crowd = (2.0 * number + 1.0) / len(units) ** 2
             cost = np.round(grown + crowd, 9)  # so that ties are ties on every machine
-            part = min(range(parts), key=lambda p: (having[p, label], cost[p]))
+            part = min(candidates, key=lambda p: (cost[p], p))
+            candidates.discard(part)
             load[part] += sizes[index]
             having[part] += sizes[index] > 0
             number[part] += 1
             dealt[part].append(units[index])
     return [_sorted(part) for part in dealt]
+
+
+def _turns(members: Indices, sizes: Indices, having: Indices) -> Iterator[tuple[set[int], int]]:
+    """Units of a class in the order that they are dealt in, each with the parts that may take it.
+
+    In a round every part takes one unit, and the largest chooses first, because it is sent where
+    least is. The parts' numbers of the class are evened out at the end, by the smallest units.
+
+    Args:
+        members: Units to deal, large ones first.
+        sizes: B-scans, axes (unit, class).
+        having: Units of the class that each part has already.
+
+    Yields:
+        Parts, from which the caller takes the one that it chose, and a unit.
+    """
+    parts, total = len(having), sizes.sum(axis=1)
+    lack = having.max() - having
+    rounds = max(0, len(members) - int(lack.sum())) // parts
+    uneven = members[rounds * parts :].tolist()
+    for k in range(rounds):
+        free = set(range(parts))
+        for index in sorted(members[k * parts : (k + 1) * parts].tolist(), key=lambda i: -total[i]):
+            yield free, index
+    while uneven:
+        free = set(np.flatnonzero(having == having.min()).tolist())
+        having[list(free)] += 1
+        turn, uneven = uneven[: len(free)], uneven[len(free) :]
+        for index in sorted(turn, key=lambda i: -total[i]):
+            yield free, index
 
 
 def choose(
@@ -74,14 +105,16 @@ def choose(
     has = sizes > 0
     count = has.sum(axis=0)
     quota = np.where(count < 2, 0, np.clip(np.round(share * count), 1, np.maximum(count - 1, 1)))
-    taken = np.zeros(len(units), dtype=bool)
+    taken, seen = np.zeros((2, len(units)), dtype=bool)
     for label, members in _rarest_first(units, seed, draw):
         need = int(np.clip(quota[label] - has[taken, label].sum(), 0, len(members)))
         for chunk in np.array_split(members, need) if need else []:
-            progress = (has[taken, label].sum() + 1) / quota[label]
-            goal = share * min(progress, 1.0) * sizes[:, label].sum() - sizes[taken, label].sum()
+            seen[chunk] = True
+            aim = quota[label] / count[label] * sizes[seen, label].sum()
+            goal = aim - sizes[taken, label].sum()
             best = min(chunk.tolist(), key=lambda index: round(abs(sizes[index, label] - goal), 6))
             taken[best] = True
+        seen[members] = True
     for side in (True, False):
         _bring_missing(sizes, taken, side=side)
     return (

@@ -107,6 +107,21 @@ def test_bscans_are_spread_evenly_where_patients_have_very_different_numbers() -
             assert fold["parts"]["validation"]["classes"][code]["bscans"] in range(28, 53)
 
 
+def test_parts_stay_even_where_many_patients_have_several_classes() -> None:
+    rng = np.random.default_rng(3)
+    rows = []
+    for k in range(300):
+        own = list(CODES) if k % 4 == 0 else [CODES[k % 3]]
+        rows += [row(f"p{k}", own[b % len(own)], b) for b in range(int(rng.integers(1, 60)))]
+    total = Counter(one.label for one in rows)
+    for fold in drawn(rows).facts["counts"]:
+        for code in CODES:
+            part = fold["parts"]["test"]["classes"][code]["bscans"]
+            assert abs(part - total[code] / 5) < 0.03 * total[code] / 5
+            held = fold["parts"]["validation"]["classes"][code]["bscans"]
+            assert abs(held - 0.16 * total[code]) < 0.1 * 0.16 * total[code]
+
+
 def test_the_right_eye_and_later_visits_stay_with_the_patient() -> None:
     rows = clinic()
     rows += [row("CNV-0", "NORMAL", 90, eye="OS"), row("CNV-0", "CNV", 91, volume="site:late")]
