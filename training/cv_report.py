@@ -124,13 +124,7 @@ def build_report(
         "views": config.evaluate.views,
         "same_test_in_every_fold": config.split.official_test,
         "folds_of_the_split": len(split.folds),
-        "missing": [
-            {"fold": fold, "role": role}
-            for fold in range(len(split.folds))
-            for role in ROLES
-            if not any(one["fold"] == fold and role in one["roles"] for one in gathered.folds)
-            and not (role == "teacher" and not config.distill.soft_weight)
-        ],
+        "missing": _missing(gathered.folds, split, config),
         "folds": gathered.folds,
         "over_folds": over_folds(gathered.folds),
         "pooled": _pooled(gathered, config),
@@ -143,6 +137,18 @@ def build_report(
         "by": [one.code for one in found if one.level == "blocks promotion"],
     }
     return report
+
+
+def _missing(folds: Sequence[dict[str, Any]], split: Split, config: Config) -> list[dict[str, Any]]:
+    """Networks that the run should have and that are not evaluated."""
+    there = {(fold["fold"], role) for fold in folds for role in fold["roles"]}
+    roles = [role for role in ROLES if role == "student" or config.distill.soft_weight]
+    return [
+        {"fold": fold, "role": role}
+        for fold in range(len(split.folds))
+        for role in roles
+        if (fold, role) not in there
+    ]
 
 
 def _versions(folds: Sequence[dict[str, Any]]) -> dict[str, Any]:

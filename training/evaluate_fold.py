@@ -77,16 +77,10 @@ def evaluate_fold(
             "nothing-to-evaluate", f"Fold {fold} has neither a teacher nor a student to evaluate."
         )
     where = device or choose_accelerator(config.compute.accelerator)
-    report: dict[str, Any] = {
-        "schema": SCHEMA,
-        "fold": fold,
-        "split_sha256": split.sha256,
-        "manifest_sha256": manifest.sha256,
-        "views": config.evaluate.views,
+    report = {
+        **_head(fold, manifest, split, config, held),
         "faithful": faithful,
-        "primary": held.primary,
         "missing": [role for role in ROLES if role not in present],
-        "data": {name: _counts(part, config) for name, part in _parts(held)},
         "roles": {},
     }
     scored: dict[str, dict[str, Scored]] = {}
@@ -105,6 +99,22 @@ def evaluate_fold(
     )
     speak.done(f"evaluate fold {fold}", _for_people(report))
     return report
+
+
+def _head(
+    fold: int, manifest: Manifest, split: Split, config: Config, held: Held
+) -> dict[str, Any]:
+    """What a fold's report rests on."""
+    parts = {"validation": held.validation, "test": held.test}
+    return {
+        "schema": SCHEMA,
+        "fold": fold,
+        "split_sha256": split.sha256,
+        "manifest_sha256": manifest.sha256,
+        "views": config.evaluate.views,
+        "primary": held.primary,
+        "data": {name: _counts(part, config) for name, part in parts.items()},
+    }
 
 
 class _Role:
@@ -241,10 +251,6 @@ class _Role:
             "versions": facts.get("versions", {}),
             "finished": finished,
         }
-
-
-def _parts(held: Held) -> list[tuple[str, Selected]]:
-    return [("validation", held.validation), ("test", held.test)]
 
 
 def _counts(selected: Selected, config: Config) -> dict[str, Any]:

@@ -206,20 +206,7 @@ def fit_eye_rule(
     Returns:
         The table of the package's manifest, and what it rests on.
     """
-    usable = [
-        k
-        for k, members in enumerate(volumes.members)
-        if volumes.truth[k] != AMBIGUOUS and len(members) >= MIN_BSCANS
-    ]
-    scores = np.array(
-        [eye_scores(probabilities[volumes.members[k]], ADJACENT) for k in usable]
-    ).reshape(-1, len(classes))
-    truth = volumes.truth[usable]
-    holds = np.array(
-        [[bool((labels[volumes.members[k]] == c).any()) for c in range(len(classes))]
-         for k in usable],
-        dtype=bool,
-    ).reshape(-1, len(classes))  # fmt: skip
+    scores, truth, holds = _eyes_of(volumes, probabilities, labels, len(classes))
     scale, offset, thresholds, unfitted = {}, {}, {}, []
     for c, code in enumerate(classes):
         if code == NORMAL:
@@ -246,7 +233,26 @@ def fit_eye_rule(
         "max_ood_share": 0.5,
         "max_ungradable_share": 0.5,
     }
-    return rule, {"eyes": len(usable), "eye_rule_not_fitted": unfitted}
+    return rule, {"eyes": len(truth), "eye_rule_not_fitted": unfitted}
+
+
+def _eyes_of(
+    volumes: Volumes, probabilities: Values, labels: NDArray[np.int64], classes: int
+) -> tuple[Values, NDArray[np.int64], NDArray[np.bool_]]:
+    """Usable eyes: scores (eye, class), truth, and which labels their B-scans hold (eye, class)."""
+    kept = [
+        k
+        for k, members in enumerate(volumes.members)
+        if volumes.truth[k] != AMBIGUOUS and len(members) >= MIN_BSCANS
+    ]
+    usable = [volumes.members[k] for k in kept]
+    scores = [eye_scores(probabilities[members], ADJACENT) for members in usable]
+    holds = [[bool((labels[members] == c).any()) for c in range(classes)] for members in usable]
+    return (
+        np.array(scores, dtype=np.float64).reshape(-1, classes),
+        volumes.truth[np.array(kept, dtype=np.int64)],
+        np.array(holds, dtype=bool).reshape(-1, classes),
+    )
 
 
 def _eye_threshold(cases: Values, scale: float, offset: float, goal: float) -> float:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from kdoct_desktop.inference.preprocess import VIEWS, preprocess, view
 from tests.training.scored_run import add_network, untrained_run
@@ -14,8 +15,10 @@ from tests.training.tiny_run import tiny_config, tiny_run
 from training.checkpoint import load_best, save_best
 from training.errors import TrainingError
 from training.evaluate import evaluate_fold, evaluate_run, predict
+from training.evidence import faithfulness
 from training.held_out import check_held_out, held_rows
 from training.open_run import Run
+from training.predicting import ask
 from training.predictions import load_predictions
 from training.read_picture import read_picture
 from training.split import Fold, Split
@@ -188,3 +191,48 @@ def test_a_run_is_reported_with_figures_and_summary(tmp_path: Path) -> None:
         assert (run.folder.figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert (run.folder.root / "summary.html").is_file()
     assert (run.folder.root / "summary.pdf").read_bytes().startswith(b"%PDF")
+
+
+class TwoEyed(torch.nn.Module):
+    """Answers with the mean of the B-scan and, where there is one, of the photograph."""
+
+    fundus = True
+
+    def forward(self, picture: torch.Tensor, fundus: torch.Tensor | None = None) -> torch.Tensor:
+        seen = torch.zeros(len(picture)) if fundus is None else 1 + fundus.mean(dim=(1, 2, 3))
+        return torch.stack([picture.mean(dim=(1, 2, 3)), seen, seen], dim=1)
+
+
+def test_a_bscan_without_a_photograph_is_asked_about_without_one(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    rows = list(held_rows(run.manifest, run.split, run.config, 0).test.rows)
+    Image.fromarray(np.full((20, 30, 3), 128, np.uint8)).save(run.root / "fundus.png")
+    rows[1::2] = [replace(row, fundus="fundus.png") for row in rows[1::2]]
+    logits, embeddings = ask(TwoEyed(), run.config, run.root, rows, batch=4)
+    spec = run.config.input.spec
+    wanted = 1 + np.mean([(128 / 255 - m) / s for m, s in zip(spec.mean, spec.std, strict=True)])
+    assert logits[0::2, 0, 1].tolist() == [0.0] * len(rows[0::2])
+    assert logits[1::2, 0, 1] == pytest.approx(wanted, abs=1e-5)
+    plain = [preprocess(read_picture(run.root, row.path), spec)[0].mean() for row in rows]
+    assert logits[:, 0, 0] == pytest.approx(plain, abs=1e-5)
+    assert embeddings.shape == (len(rows), 0)
+
+
+def test_the_faithfulness_sample_is_diseased_right_and_one_a_patient(tmp_path: Path) -> None:
+    run = untrained_run(tmp_path)
+    held = held_rows(run.manifest, run.split, run.config, 0)
+    network = load_best(run.folder.best(0, "student")).network
+    made = faithfulness(
+        network, run.config, run.root, held.test.rows, held.test.labels, held.test.labels,
+        temperature=1.0, most=5,
+    )  # fmt: skip
+    assert (made["n"], made["patients"]) == (2, 2)  # one DRUSEN and one CNV patient
+    gain = made["insertion"]["value"] - made["random_insertion"]["value"]
+    assert made["insertion_gain"]["value"] == pytest.approx(gain, abs=3e-6)
+    assert made["pointing_game"].startswith("Not measured")
+    wrong = np.full_like(held.test.labels, 0)
+    none = faithfulness(
+        network, run.config, run.root, held.test.rows, held.test.labels, wrong,
+        temperature=1.0, most=5,
+    )  # fmt: skip
+    assert none["n"] == 0
