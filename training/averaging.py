@@ -40,13 +40,14 @@ class Average:
         if not self.tensors:
             self.tensors = _copy(network)
             return
-        self._follow(network)
+        current = network.state_dict()
+        self._follow(current)
         share = 1.0 / self.count
         if self.decay is not None:
             share = 1.0 - min(self.decay, (1 + self.count) / (10 + self.count))
         old: list[Tensor] = []
         new: list[Tensor] = []
-        for name, tensor in network.state_dict().items():
+        for name, tensor in current.items():
             if tensor.dtype.is_floating_point:
                 old.append(self.tensors[name])
                 new.append(tensor)
@@ -66,9 +67,9 @@ class Average:
             name: tensor.detach().clone() for name, tensor in state.items() if name != _COUNT
         }
 
-    def _follow(self, network: nn.Module) -> None:
+    def _follow(self, current: dict[str, Tensor]) -> None:
         """Move to where the network is now."""
-        for name, tensor in network.state_dict().items():
+        for name, tensor in current.items():
             if self.tensors[name].device != tensor.device:
                 self.tensors[name] = self.tensors[name].to(tensor.device)
 

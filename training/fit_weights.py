@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -119,18 +119,23 @@ def do_not_fit(problems: Sequence[str]) -> TrainingError:
     )
 
 
-@torch.no_grad()
-def _fit(module: Any, tensors: dict[str, Tensor]) -> int:
-    """Copy tensors whose names and shapes are exactly the module's."""
-    own: dict[str, Tensor] = module.state_dict()
+def fitting_problems(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> list[str]:
+    """What a module's tensors find missing or of another shape, one line each."""
     problems = [f"missing: {name}" for name in own
                 if name not in tensors and not name.endswith(_OPTIONAL)]  # fmt: skip
-    problems += [f"without a place: {name}" for name in tensors if name not in own]
-    problems += [
+    return problems + [
         f"other shape: {name} {tuple(tensors[name].shape)} instead of {tuple(place.shape)}"
         for name, place in own.items()
         if name in tensors and tensors[name].shape != place.shape
     ]
+
+
+@torch.no_grad()
+def _fit(module: Any, tensors: dict[str, Tensor]) -> int:
+    """Copy tensors whose names and shapes are exactly the module's."""
+    own: dict[str, Tensor] = module.state_dict()
+    problems = fitting_problems(own, tensors)
+    problems += [f"without a place: {name}" for name in tensors if name not in own]
     if problems:
         raise do_not_fit(problems)
     for name, tensor in tensors.items():

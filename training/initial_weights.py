@@ -28,7 +28,7 @@ from training.licences import file_licence, notice, published_licence, spelled
 from training.package_weights import carry_package
 from training.recipe import NetworkConfig
 from training.timm_names import published
-from training.weight_files import read_weights
+from training.weight_files import WeightFile, read_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,21 +99,10 @@ def load_start(
         TrainingError: As `start_from`.
     """
     if path.suffix == ".kdmodel":
-        package = carry_package(network, path, codes)
-        return InitialWeights(
-            name=package.name,
-            licence=package.licence,
-            source=f"model package {path.name}",
-            pretrained=True,
-            notice=notice(package.name, package.licence),
-            sha256=package.sha256,
-            carried=package.carried,
-            left=package.left,
-        )
+        return _from_package(network, path, codes)
     file = read_weights(path)
     if file.facts is not None:
-        return _from_run(network, file.tensors, file.facts, path=path, sha256=file.sha256,
-                         codes=codes)  # fmt: skip
+        return _from_run(network, file, file.facts, codes)
     carried, left = fit_timm(network, file.tensors)
     name = model or "weights without a name"
     licence = spelled(file.licence) if file.licence else file_licence(model)
@@ -130,30 +119,46 @@ def load_start(
     )
 
 
+def _from_package(network: nn.Module, path: Path, codes: Sequence[str]) -> InitialWeights:
+    """Weights of a model package; the licence of what it started from stays with them."""
+    package = carry_package(network, path, codes)
+    return InitialWeights(
+        name=package.name,
+        licence=package.licence,
+        source=f"model package {path.name} that was trained on the split {package.split[:12]}",
+        pretrained=True,
+        notice=package.notice or notice(package.name, package.licence),
+        sha256=package.sha256,
+        carried=package.carried,
+        left=package.left,
+    )
+
+
 def _from_run(
-    network: nn.Module,
-    tensors: dict[str, Tensor],
-    facts: dict[str, Any],
-    *,
-    path: Path,
-    sha256: str,
-    codes: Sequence[str],
+    network: nn.Module, file: WeightFile, facts: dict[str, Any], codes: Sequence[str]
 ) -> InitialWeights:
-    """Weights of an earlier run; the licence of what that run started from stays with them."""
+    """Weights of an earlier run; notices of what that run and its teacher started from stay.
+
+    The split that they were trained on is named: its test patients are known to them.
+    """
+    tensors = file.tensors
     carried, left = fit_network(network, tensors)
     theirs = [str(code) for code in facts.get("classes", ())]
     head, lines = carry_head(network, tensors["head.weight"], tensors["head.bias"],
                              theirs=theirs, ours=codes)  # fmt: skip
     origin = facts.get("initial_weights") or {}
-    licence = str(origin.get("licence", "unknown"))
-    name = f"earlier {facts.get('role', 'network')} that started from {origin.get('name', '?')}"
+    taught = (facts.get("teacher") or {}).get("initial_weights") or {}
+    licence, role = str(origin.get("licence", "unknown")), facts.get("role", "network")
+    name = f"earlier {role} that started from {origin.get('name', '?')}"
+    said = (str(origin.get("notice") or notice(name, licence)), str(taught.get("notice") or ""))
     return InitialWeights(
         name=name,
         licence=licence,
-        source=f"run folder {path.name if path.is_dir() else path.parent.name}",
+        source=f"{role} of fold {facts.get('fold', '?')} that was trained on the split "
+        f"{str(facts.get('split_sha256', '?'))[:12]}",
         pretrained=True,
-        notice=str(origin.get("notice") or notice(name, licence)),
-        sha256=sha256,
+        notice=" ".join(dict.fromkeys(one for one in said if one)),
+        sha256=file.sha256,
         carried=carried + head,
         left=(*left, *lines),
     )

@@ -72,9 +72,8 @@ def mix(
 ) -> Mixed:
     """Mix a batch, or leave it where the step's draw says so.
 
-    Whether a step mixes and how is the same for all its parts; partners, shares and rectangles
-    are drawn for each. Labelled samples mix with labelled ones and unlabelled with unlabelled, so
-    that every sample keeps a whole target or none. Shares are drawn for each sample from
+    Whether a step mixes and how is the same for all its parts. Labelled samples mix with labelled
+    ones, so that each keeps a whole target or none. Shares are drawn for each sample from
     Beta(alpha, alpha); that of cutmix is then set to the area that is really left.
 
     Args:

@@ -24,13 +24,12 @@ from kdoct_desktop.domain.errors import ModelError
 from kdoct_desktop.inference.package import Golden, ModelPackage, read_package
 from kdoct_desktop.inference.signing import load_trusted_keys
 from training.errors import TrainingError
-from training.fit_weights import carry_head, do_not_fit
+from training.fit_weights import carry_head, do_not_fit, fitting_problems
 
 GOLDEN_DIFFERENCE = 1e-4
 """Largest difference of a logit or feature from the package's golden outputs."""
 
 _SHIPPED_KEYS = Path(__file__).parents[1] / "resources" / "keys"
-_FOLDED = "weight_bias"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,8 @@ class CarriedPackage:
     Attributes:
         name: Of the model and of what it started from.
         licence: Of its initial weights.
+        notice: Sentence that its manifest carries for them; empty without.
+        split: Hash of the split that it was trained on; ``?`` where not stated.
         sha256: Of the package.
         carried: Tensors carried over.
         left: What was left out or started anew, one line each.
@@ -48,6 +49,8 @@ class CarriedPackage:
 
     name: str
     licence: str
+    notice: str
+    split: str
     sha256: str
     carried: int
     left: tuple[str, ...]
@@ -67,33 +70,51 @@ def carry_package(network: nn.Module, path: Path, codes: Sequence[str]) -> Carri
         TrainingError: The code of the package's refusal, or ``weights-do-not-fit``.
     """
     package = _read(path)
-    tensors = _initialisers(package.onnx_bytes)
-    trunk: Any = network.trunk
-    modes = {module: module.training for module in trunk.modules()}
-    trunk.eval()
-    pairs = _norms_after(trunk, torch.from_numpy(np.array(package.golden.inputs[:1])))
-    folded = {conv: norm for conv, norm in pairs.items() if f"trunk.{norm}.weight" not in tensors}
-    carried = _fill(trunk, tensors, folded)
-    _rescale(trunk, list(folded.values()), torch.from_numpy(np.array(package.golden.inputs)))
-    difference = _difference(trunk, tensors, package.golden)
-    for module, mode in modes.items():
-        module.training = mode
-    if not difference <= GOLDEN_DIFFERENCE:
-        raise do_not_fit([f"golden outputs differ by {difference:.1e}"])
+    tensors = _tensors(package.onnx_bytes)
+    carried, difference = fill_trunk(network.trunk, tensors, package.golden)
     head, left = carry_head(network, tensors["head.weight"], tensors["head.bias"],
                             theirs=package.identity.classes, ours=codes)  # fmt: skip
     if getattr(network, "fundus", None) is not None:
         left = (*left, "fundus trunk: random")
-    origin = package.manifest.get("training", {}).get("initial_weights", {})
+    training = package.manifest.get("training") or {}
+    origin = training.get("initial_weights") or {}
     return CarriedPackage(
         name=f"{package.identity.name} {package.identity.version} "
         f"(started from {origin.get('name', 'unknown weights')})",
-        licence=str(origin.get("licence", "unknown")),
+        licence=str(origin.get("licence") or "unknown"),
+        notice=str(origin.get("notice") or ""),
+        split=str(training.get("split_sha256") or "?"),
         sha256=package.identity.sha256,
         carried=carried + head,
         left=left,
         difference=difference,
     )
+
+
+def fill_trunk(trunk: Any, tensors: dict[str, Tensor], golden: Golden) -> tuple[int, float]:
+    """Fill a trunk and compare it with the golden outputs.
+
+    Returns:
+        Number of tensors used, and the largest difference of a feature or logit.
+
+    Raises:
+        TrainingError: ``weights-do-not-fit``.
+    """
+    if not {"head.weight", "head.bias"} <= tensors.keys():
+        raise do_not_fit(["missing: head"])
+    inputs = torch.from_numpy(np.array(golden.inputs))
+    modes = {module: module.training for module in trunk.modules()}
+    trunk.eval()
+    pairs = _norms_after(trunk, inputs[:1])
+    folded = {conv: norm for conv, norm in pairs.items() if f"trunk.{norm}.weight" not in tensors}
+    carried = _fill(trunk, tensors, folded)
+    _rescale(trunk, list(folded.values()), inputs)
+    difference = _difference(trunk, tensors, golden)
+    for module, mode in modes.items():
+        module.training = mode
+    if not difference <= GOLDEN_DIFFERENCE:
+        raise do_not_fit([f"golden outputs differ by {difference:.1e}"])
+    return carried, difference
 
 
 def _read(path: Path) -> ModelPackage:
@@ -107,16 +128,31 @@ def _read(path: Path) -> ModelPackage:
         raise TrainingError(error.code, error.message) from error
 
 
-def _initialisers(graph: bytes) -> dict[str, Tensor]:
-    """Floating-point tensors of the graph by name, as float32."""
+def _tensors(graph: bytes) -> dict[str, Tensor]:
+    """Weights of the graph as float32, by their names in the network.
+
+    A bias goes by the name of the layer whose weight stands beside it: folding renames it, and the
+    exporter keeps only one of several equal tensors, and none of zeros. Weights may be stored as
+    float16 and cast.
+    """
     import onnx
     from onnx import numpy_helper
 
-    tensors: dict[str, Tensor] = {}
-    for one in onnx.load_from_string(graph).graph.initializer:
+    whole = onnx.load_from_string(graph).graph
+    stored: dict[str, Tensor] = {}
+    for one in whole.initializer:
         array = numpy_helper.to_array(one)
         if array.dtype.kind == "f":
-            tensors[one.name] = torch.from_numpy(array.astype(np.float32))
+            stored[one.name] = torch.from_numpy(array.astype(np.float32))
+    for node in whole.node:
+        if node.op_type == "Cast" and node.input[0] in stored:
+            stored[node.output[0]] = stored.pop(node.input[0])
+    tensors = {name: one for name, one in stored.items() if not name.endswith(".weight_bias")}
+    for node in whole.node:
+        weight, bias = (*node.input[1:], "", "")[:2]
+        if node.op_type in ("Conv", "Gemm") and weight in stored and weight.endswith(".weight"):
+            zero = torch.zeros(len(stored[weight]))
+            tensors[f"{weight.removesuffix('.weight')}.bias"] = stored.get(bias, zero)
     return tensors
 
 
@@ -159,34 +195,29 @@ def _fill(trunk: Any, tensors: dict[str, Tensor], folded: dict[str, str]) -> int
 
     Returns:
         Number of the graph's tensors that were used.
+
+    Raises:
+        TrainingError: ``weights-do-not-fit``; nothing was copied.
     """
     own: dict[str, Tensor] = trunk.state_dict()
-    used: dict[str, Tensor] = {}
-    count = 0
+    theirs = {name.removeprefix("trunk."): one for name, one in tensors.items()
+              if name.startswith("trunk.")}  # fmt: skip
+    used = {name: one for name, one in theirs.items() if name in own}
+    count = len(used)
     for conv, norm in folded.items():
-        bias = tensors.get(f"trunk.{conv}.{_FOLDED}", tensors.get(f"trunk.{conv}.bias"))
+        bias = theirs.get(f"{conv}.bias")
         if bias is None:
             continue
-        count += 1
+        count += f"{conv}.bias" not in own
         one, zero = torch.ones_like(bias), torch.zeros_like(bias)
         used |= {f"{norm}.weight": one, f"{norm}.bias": bias, f"{norm}.running_mean": zero}
         used[f"{norm}.running_var"] = one - trunk.get_submodule(norm).eps
         if f"{conv}.bias" in own:
             used[f"{conv}.bias"] = zero
-    for name in own:
-        if name not in used and f"trunk.{name}" in tensors:
-            used[name] = tensors[f"trunk.{name}"]
-            count += 1
-    problems = [f"missing: trunk.{name}" for name in own
-                if name not in used and not name.endswith("num_batches_tracked")]  # fmt: skip
-    problems += [
-        f"other shape: trunk.{name} {tuple(one.shape)} instead of {tuple(own[name].shape)}"
-        for name, one in used.items()
-        if one.shape != own[name].shape
-    ]
-    ours = {f"trunk.{name}" for name in own} | {f"trunk.{conv}.{_FOLDED}" for conv in folded}
-    problems += [f"without a place: {name}" for name in tensors
-                 if name.startswith("trunk.") and name not in ours]  # fmt: skip
+    places = {*own, *(f"{conv}.bias" for conv in folded)}
+    problems = fitting_problems(own, used)
+    problems += [f"without a place: {name}" for name, one in theirs.items()
+                 if name not in places and bool(one.any())]  # fmt: skip
     if problems:
         raise do_not_fit(problems)
     for name, one in used.items():

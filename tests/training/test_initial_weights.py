@@ -1,34 +1,22 @@
 """Initial weights: from timm's cache, files, runs and packages; all of them or a clear refusal."""
 
 import json
-import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from kdoct_desktop.inference.package import Golden, read_package
-from kdoct_desktop.inference.signing import load_trusted_keys
 from training.checkpoint import save_best
 from training.errors import TrainingError
 from training.initial_weights import InitialWeights, load_start
-from training.licences import (
-    APACHE_TEACHERS,
-    SUITABLE_STUDENTS,
-    file_licence,
-    notice,
-    published_licence,
-)
 from training.lite2 import lite2_file
-from training.models import Network, Teacher, build_student, build_teacher, run_network
+from training.models import Network, Teacher, build_student, build_teacher
 from training.recipe import STUDENT, TEACHER
-from training.trunks import check_exact
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 FACTORY = RESOURCES / "models" / "factory.kdmodel"
@@ -191,6 +179,9 @@ def earlier(tmp_path: Path) -> tuple[Path, Network]:
     facts = {
         "role": "student",
         "classes": ["CNV", "NORMAL", "DME"],
+        "fold": 2,
+        "split_sha256": "ab12" * 16,
+        "teacher": {"initial_weights": {"name": "large", "notice": "Taught by large."}},
         "initial_weights": {"name": "old weights", "licence": "CC-BY-NC-4.0", "notice": "No sale."},
     }
     save_best(tmp_path / "student" / "best", network.state_dict(), facts)
@@ -210,7 +201,11 @@ def test_the_best_weights_of_a_run_are_carried_over_class_by_class(
     assert float(student.head.bias[1].detach()) == 0.0
     assert float(student.head.weight[1].detach().abs().max()) < 0.06
     assert weights.left == ("head: DRUSEN starts anew", "head: DME is left out")
-    assert (weights.licence, weights.notice) == ("CC-BY-NC-4.0", "No sale.")
+    assert (weights.licence, weights.notice) == (
+        "CC-BY-NC-4.0",
+        "No sale. Taught by large.",
+    )
+    assert weights.source == "student of fold 2 that was trained on the split ab12ab12ab12"
     assert weights.name == "earlier student that started from old weights"
 
 
@@ -265,106 +260,3 @@ def test_lite2_is_carried_over_with_its_gaps_named() -> None:
     assert weights.carried == 320
     assert weights.licence == "Apache-2.0"
     assert len(weights.left) == 3
-
-
-@pytest.fixture(scope="module")
-def golden() -> Golden:
-    keys = load_trusted_keys(RESOURCES / "keys")
-    return read_package(FACTORY, trusted_keys=keys).golden
-
-
-@pytest.fixture(scope="module")
-def factory() -> tuple[Network, InitialWeights]:
-    """The factory model as a student that can be trained further."""
-    torch.set_num_threads(1)  # made before the fixture that does this for each test
-    config = replace(STUDENT, weights=str(FACTORY), dropout=0.0)
-    return build_student(config, 4, size=(192, 256), codes=CODES)
-
-
-def test_the_factory_model_gives_its_golden_outputs(
-    factory: tuple[Network, InitialWeights], golden: Golden
-) -> None:
-    network, weights = factory
-    logits, cams, embeddings = run_network(network, torch.from_numpy(np.array(golden.inputs)))
-    assert np.abs(logits - golden.logits).max() < 1e-4
-    assert np.abs(embeddings - golden.embeddings).max() < 1e-4
-    assert np.abs(cams - golden.cams).max() < 1e-3
-    assert weights.carried == 232
-    assert weights.left == ()
-    assert weights.licence == "Apache-2.0"
-    assert weights.name.startswith("kdoct-factory ")
-
-
-def test_the_factory_model_keeps_what_it_knows_in_training_mode(
-    factory: tuple[Network, InitialWeights], golden: Golden
-) -> None:
-    # a norm that only adds the folded bias would wipe out every channel's scale here
-    network, _ = factory
-    network.train()
-    norms = [one for one in network.modules() if isinstance(one, torch.nn.BatchNorm2d)]
-    for norm in norms:
-        norm.momentum = 0.0
-    with torch.no_grad():
-        logits, _, _ = network(torch.from_numpy(np.array(golden.inputs)))
-    assert float((logits - torch.from_numpy(np.array(golden.logits))).abs().max()) < 0.7
-    assert torch.equal(logits.argmax(1), torch.from_numpy(golden.logits.argmax(1)))
-    scales = torch.cat([norm.weight.detach() for norm in norms])
-    assert float(scales.std()) > 0.01
-
-
-def test_the_head_of_a_package_is_mapped_by_class(golden: Golden) -> None:
-    config = replace(TEACHER, model="efficientnet_b2", weights=str(FACTORY), drop_path=0.2)
-    codes = ("DME", "MH", "NORMAL")
-    teacher, weights = build_teacher(config, 3, size=(192, 256), codes=codes)
-    assert weights.left == (
-        "head: MH starts anew",
-        "head: DRUSEN is left out",
-        "head: CNV is left out",
-    )
-    with torch.no_grad():
-        logits = teacher.eval()(torch.from_numpy(np.array(golden.inputs[:2])))
-    assert np.allclose(logits[:, 0], golden.logits[:2, 3], atol=1e-4)
-    assert np.allclose(logits[:, 2], golden.logits[:2, 0], atol=1e-4)
-
-
-def test_a_package_of_another_network_is_refused() -> None:
-    with pytest.raises(TrainingError) as refused:
-        start(FACTORY, model="efficientnet_b0", drop_path=0.0)
-    assert refused.value.code == "weights-do-not-fit"
-    assert any("other shape" in line for line in refused.value.details)
-
-
-def test_a_changed_package_is_refused(tmp_path: Path) -> None:
-    copy = tmp_path / "changed.kdmodel"
-    shutil.copyfile(FACTORY, copy)
-    data = bytearray(copy.read_bytes())
-    data[len(data) // 2] ^= 1
-    copy.write_bytes(bytes(data))
-    with pytest.raises(TrainingError):
-        start(copy, model="efficientnet_b2")
-
-
-def test_listed_models_have_apache_weights() -> None:
-    assert {published_licence(name) for name in SUITABLE_STUDENTS} == {"Apache-2.0"}
-    assert {published_licence(name) for name in APACHE_TEACHERS} == {"Apache-2.0"}
-
-
-@pytest.mark.parametrize("model", ["efficientnet_b0.ra_in1k", "resnet18.a1_in1k"])
-def test_listed_students_have_exact_evidence(model: str) -> None:
-    assert model in SUITABLE_STUDENTS
-    check_exact(model, SIZE)
-
-
-def test_the_teacher_of_the_paper_may_not_be_sold() -> None:
-    assert published_licence(TEACHER.model) == "CC-BY-NC-4.0"
-    assert "not for commercial use" in notice("x", published_licence(TEACHER.model))
-    assert notice("x", published_licence(STUDENT.model)) == ""
-    assert "clear it" in notice("x", "unknown")
-    assert "its terms apply" in notice("x", "dinov3-license")
-    assert "not for commercial use" in notice("x", "fair-noncommercial-research-license")
-
-
-def test_a_name_that_stands_for_several_licences_stands_for_none() -> None:
-    assert file_licence("convnextv2_large") == "CC-BY-NC-4.0"
-    assert file_licence("convnext_base") == "unknown"
-    assert file_licence("") == "unknown"
