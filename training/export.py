@@ -1,9 +1,9 @@
 """From a checkpoint to a signed ``.kdmodel``: graph, parity, golden sample, statistics, card."""
 
-import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -169,15 +169,19 @@ def _make_key(path: Path) -> None:
     key = Ed25519PrivateKey.generate()
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # its owner's alone
+    draft = Path(name)
     try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
+        try:
             os.link(draft, path)
+        except FileExistsError:
+            return
+        except OSError:  # a disk without links
+            draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
 

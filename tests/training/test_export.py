@@ -2,6 +2,7 @@
 
 import datetime
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from kdoct_desktop.inference.preprocess import InputSpec, preprocessing_hash
 from kdoct_desktop.inference.signing import load_trusted_keys, public_bytes
 from tests.training.toy import ToyNetwork, toy
 from training.calibrate import Calibration
+from training.errors import TrainingError
 from training.export import (
     ParityError,
     check_parity,
@@ -141,6 +143,27 @@ def test_the_private_key_is_made_once_and_readable_by_its_owner_only(tmp_path: P
     first = load_key(path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert public_bytes(load_key(path)) == public_bytes(first)
+
+
+def test_a_key_that_others_may_read_or_that_is_no_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "site.pem"
+    load_key(path)
+    path.chmod(0o640)
+    with pytest.raises(TrainingError, match="chmod 600") as loose:
+        load_key(path)
+    path.write_bytes(b"no key")
+    path.chmod(0o600)
+    with pytest.raises(TrainingError) as damaged:
+        load_key(path)
+    assert {loose.value.code, damaged.value.code} == {"bad-key"}
+
+
+def test_jobs_that_want_the_key_at_once_get_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "site.pem"
+    with ThreadPoolExecutor(8) as pool:
+        keys = {public_bytes(key) for key in pool.map(load_key, [path] * 16)}
+    assert len(keys) == 1
+    assert [one.name for one in path.parent.iterdir()] == ["site.pem"]
 
 
 def test_the_golden_sample_is_what_the_network_says(network: ToyNetwork, graph: bytes) -> None:
