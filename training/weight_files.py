@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from training.checkpoint import read_best
 from training.errors import TrainingError
 
 _RUN = "model.json"
+_Refused: Any = torch.serialization.pickle.UnpicklingError  # type: ignore[attr-defined]
 _IN_FOLDER = ("model.safetensors", "pytorch_model.bin")
 _SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")
 _WRAPPED = ("state_dict_ema", "model_ema", "state_dict", "model")
@@ -102,7 +102,7 @@ def _pytorch(file: Path) -> dict[str, Tensor]:
     """Tensors of a PyTorch file; other objects in it are never made."""
     try:
         content: Any = torch.load(file, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
+    except (_Refused, RuntimeError, EOFError, KeyError, ValueError) as error:
         raise _damaged(file) from error
     for key in _WRAPPED:
         if isinstance(content, dict) and isinstance(content.get(key), dict):
