@@ -10,6 +10,8 @@ from training.checks import FAILED, OK, WARNING, Check
 from training.config import Config
 from training.errors import TrainingError
 from training.manifest import Manifest, Row
+from training.select_rows import select
+from training.split_checks import least_patients
 
 FILES_TRIED = 24
 FEW = 3
@@ -24,8 +26,6 @@ def data_checks(config: Config, root: Path | None, manifest: Manifest | None) ->
     """
     if manifest is None:
         return [Check("data", OK, "No manifest was given: nothing is said about the data.")]
-    from training.select_rows import select
-
     chosen = select(manifest, config)
     if not chosen.rows:
         return [Check("data", FAILED, "The configuration selects no B-scan of the manifest.")]
@@ -52,7 +52,7 @@ def _patients(config: Config, rows: tuple[Row, ...], labels: Any) -> Check:
         "all_patients": len({row.patient for row in rows}),
     }
     shown = ", ".join(f"{code} {patients[code]} ({bscans[code]} B-scans)" for code in codes)
-    needed = config.split.folds + 2 if not config.split.official_test else 3
+    needed = 2 if config.split.official_test else least_patients(config.split.folds)
     few = [code for code in codes if patients[code] < needed]
     text = f"Patients a class: {shown}."
     if few:

@@ -122,12 +122,29 @@ def data_facts(
         "devices": dict(sorted(devices.items())),
         "test_patients": len(split.folds[fold].test),
         "worst_case": config.data.worst_case,
-        "split": numbers_only(split.facts, private),
+        "split": split_about(split, fold, private),
     }
 
 
+def split_about(split: Split, fold: int, private: set[str]) -> dict[str, Any]:
+    """What the split says about itself, without the patients that its lists name.
+
+    Numbers, the counts of the exported fold, the sentence of the leak report and those of the
+    warnings, without their details.
+    """
+    facts = split.facts
+    ready = numbers_only(facts, private)
+    counts = facts.get("counts") or []
+    if fold < len(counts):
+        ready["counts"] = numbers_only(counts[fold].get("parts", {}), private)
+    leak = facts.get("leak") or {}
+    ready["leak"] = {**ready.get("leak", {}), "sentence": str(leak.get("sentence", ""))}
+    ready["warnings"] = [str(one["message"]) for one in facts.get("warnings") or []]
+    return ready
+
+
 def numbers_only(value: Mapping[str, Any], private: set[str]) -> dict[str, Any]:
-    """The numbers of a nested table; texts, lists and entries named after a patient are dropped."""
+    """Numbers and lists of numbers of a nested table, without entries named after a patient."""
     kept: dict[str, Any] = {}
     for name, one in value.items():
         if str(name) in private:
@@ -138,6 +155,8 @@ def numbers_only(value: Mapping[str, Any], private: set[str]) -> dict[str, Any]:
                 kept[str(name)] = inner
         elif isinstance(one, bool | int | float):
             kept[str(name)] = one
+        elif isinstance(one, list) and one and all(isinstance(x, int | float) for x in one):
+            kept[str(name)] = list(one)
     return kept
 
 

@@ -68,6 +68,7 @@ def _data(training: Mapping[str, Any]) -> str:
     for one in training["data"]:
         cells = [one[p][k] for p in ("train", "validation") for k in ("patients", "bscans")]
         lines.append(f"| {cell(one['name'])} | " + " | ".join(map(str, cells)) + " |")
+    lines += _classes(training["split"].get("counts", {}))
     devices = ", ".join(f"{cell(name)} ({n} B-scans)" for name, n in training["devices"].items())
     lines += [
         "",
@@ -78,26 +79,33 @@ def _data(training: Mapping[str, Any]) -> str:
         "- B-scans whose label is not the class of their volume were left out, which needs the "
         "diagnosis that is predicted." if training["worst_case"] else
         "- All labelled B-scans take part, whatever the class of their volume.",
-        *_leak(training["split"]),
+        *_split(training["split"]),
         f"- Source {training['source_commit']}; weights sha256 {training['weights_sha256']}.",
     ]  # fmt: skip
     return "\n".join(lines)
 
 
-def _leak(split: Mapping[str, Any]) -> list[str]:
-    """Every number that the split says about itself, the leak report among them."""
-    flat = list(_flat(split))
-    if not flat:
-        return ["- The split carries no leak report."]
-    return ["- Split and leak report: " + "; ".join(f"{k} {v}" for k, v in flat) + "."]
+def _split(split: Mapping[str, Any]) -> list[str]:
+    """The leak report and what else the split warns of."""
+    leak = split["leak"]["sentence"] or "The split carries no leak report."
+    return [f"- {cell(leak)}", *(f"- Found while splitting: {cell(w)}" for w in split["warnings"])]
 
 
-def _flat(values: Mapping[str, Any], before: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
-    for name, one in values.items():
-        title = f"{before} {name}".strip().replace("_", " ")
-        found += _flat(one, title) if isinstance(one, Mapping) else [(title, one)]
-    return found
+def _classes(counts: Mapping[str, Any]) -> list[str]:
+    """Patients and B-scans of each class in each part of this fold."""
+    parts = [name for name in ("train", "validation", "test") if name in counts]
+    if not parts:
+        return []
+    lines = [
+        "",
+        "| class | " + " | ".join(f"{part}: patients (B-scans)" for part in parts) + " |",
+        "|---" * (1 + len(parts)) + "|",
+    ]
+    for code in counts[parts[0]]["classes"]:
+        cells = [counts[part]["classes"][code] for part in parts]
+        shown = " | ".join(f"{one['patients']} ({one['bscans']})" for one in cells)
+        lines.append(f"| {code} | {shown} |")
+    return lines
 
 
 def _weights(training: Mapping[str, Any]) -> str:

@@ -199,7 +199,7 @@ def test_the_time_of_a_run_follows_from_the_measured_steps() -> None:
 
 
 def test_a_class_with_too_few_patients_for_the_folds_fails(place: Path, manifest: Manifest) -> None:
-    (check,) = data_checks(tiny_config(split={"folds": 5}), None, manifest)
+    (check,) = data_checks(tiny_config(split={"folds": 7}), None, manifest)
     assert check.state == FAILED
     assert "needs 7 patients" in check.sentence
     (few,) = data_checks(tiny_config(split={"folds": 3}), None, manifest)

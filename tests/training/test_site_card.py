@@ -59,7 +59,16 @@ def manifest(held: dict[str, Any]) -> dict[str, Any]:
             "data": [{"name": "clinic", "train": {"patients": 9, "bscans": 90},
                       "validation": {"patients": 3, "bscans": 30}}],
             "devices": {"Spectralis": 120}, "test_patients": 4, "worst_case": False,
-            "split": {"leak": {"image_level_near_duplicates": 17, "here": 0}},
+            "split": {
+                "leak": {"sentence": "Image-level splitting would have put 17 across; here 0."},
+                "warnings": ["3 pictures belong to several patients, who were united."],
+                "counts": {
+                    part: {"patients": 9, "bscans": 90, "classes": {
+                        "NORMAL": {"patients": 6, "bscans": 60},
+                        "CNV": {"patients": 3, "bscans": 30}}}
+                    for part in ("train", "validation", "test")
+                },
+            },
         },
         "metrics": {
             "fold_chosen_by": "best validation accuracy of all folds", "held_out": held,
@@ -143,7 +152,9 @@ def test_without_an_evaluation_the_card_says_so_and_warns_of_nothing() -> None:
         "| clinic | 9 | 90 | 3 | 30 |",
         "Devices: Spectralis (120 B-scans).",
         f"into 2 folds, sha256 {'s' * 64}; 4 patients of this fold were held out",
-        "leak image level near duplicates 17; leak here 0",
+        "- Image-level splitting would have put 17 across; here 0.",
+        "- Found while splitting: 3 pictures belong to several patients, who were united.",
+        "| CNV | 3 (30) | 3 (30) | 3 (30) |",
         "Teacher started from: random, licence MIT",
         "below the validation gate of 0.9.** Waiver: few / patients yet",
         "Within the fold the **swa** weights were best",
