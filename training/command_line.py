@@ -45,6 +45,11 @@ def _data_commands(commands: "Commands") -> None:  # type: ignore[valid-type]
     manifest.add_argument("--exclude-list", type=Path, help="file names to leave out, one a line")
     manifest.add_argument("--option", action="append", default=[], metavar="KEY=VALUE",
                           help="option of the importer; may be repeated")  # fmt: skip
+    phantoms = _command(commands, "phantoms", "draw simulated patients to try everything on")
+    phantoms.add_argument("folder", type=Path, help="new folder for pictures and labels.csv")
+    phantoms.add_argument("--patients", type=int, default=6, help="of each class")
+    phantoms.add_argument("--bscans", type=int, default=5, help="of each volume")
+    phantoms.add_argument("--seed", type=int, default=0)
     split = _command(commands, "split", "make a run folder and divide the patients")
     _sources(split)
     preview = _command(commands, "preview", "draw a sheet of the views that training sees")
@@ -85,9 +90,18 @@ def _study_commands(commands: "Commands") -> None:  # type: ignore[valid-type]
     sweep.add_argument("--manifest", type=Path, required=True)
     sweep.add_argument("--out", type=Path, required=True, help="folder of the sweep")
     sweep.add_argument("--cells", help="only these cells, by name, with commas")
-    sweep.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="words")
+    sweep.add_argument("--config", help="base configuration in place of the sweep's")
+    sweep.add_argument("--seeds", help="in place of the sweep's, for example 0,1,2")
+    sweep.add_argument("--folds", help="only these, for example 0,2")
+    _set(sweep)
+    site = _command(commands, "site-scenario", "measure what a site gains by retraining")
+    site.add_argument("--data", type=Path, required=True,
+                      help="folder of the development pictures, with manifest.csv")  # fmt: skip
+    site.add_argument("--out", type=Path, required=True, help="folder of the scenario")
+    _set(site)
     bench = _command(commands, "bench", "measure the speed of training on this machine")
-    _configuration(bench)
+    bench.add_argument("--config", help="what to measure; the recipe, small without a GPU, else")
+    _set(bench)
     bench.add_argument("--json", type=Path, help="also write the figures here")
     bench.add_argument("--seconds", type=float, default=20.0, help="of each measurement")
 
@@ -101,6 +115,10 @@ def _command(commands: "Commands", name: str, text: str) -> argparse.ArgumentPar
 def _configuration(one: argparse.ArgumentParser) -> None:
     one.add_argument("--config", default="generic",
                      help="TOML file, or the name of one in configs/")  # fmt: skip
+    _set(one)
+
+
+def _set(one: argparse.ArgumentParser) -> None:
     one.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE",
                      dest="words", help="override a value; may be repeated")  # fmt: skip
 

@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from training.errors import TrainingError
@@ -51,6 +52,17 @@ def manifest(args: argparse.Namespace, events: Events) -> int:
     patients = len({row.patient for row in written.rows})
     events.done("manifest", {"bscans": len(written.rows), "patients": patients,
                              "excluded": len(report.excluded)})  # fmt: skip
+    return 0
+
+
+def phantoms(args: argparse.Namespace, events: Events) -> int:
+    """Draw simulated patients."""
+    from training.painting import CLASSES
+    from training.phantom_patients import write_patients
+
+    labels = write_patients(args.folder, CLASSES, patients=args.patients, bscans=args.bscans,
+                            seed=args.seed, events=events)  # fmt: skip
+    events.done("phantoms", {"labels": str(labels)})
     return 0
 
 
@@ -163,31 +175,41 @@ def stop(args: argparse.Namespace, events: Events) -> int:
 
 
 def sweep(args: argparse.Namespace, events: Events) -> int:
-    """Compare configurations."""
+    """Compare configurations, or search one."""
     from training.sweep import run_sweep
 
     cells = args.cells.split(",") if args.cells else None
-    run_sweep(args.sweep, data=args.data, manifest=args.manifest, out=args.out, cells=cells,
-              words=args.words, events=events)  # fmt: skip
+    with _table_shown(args):
+        run_sweep(args.sweep, data=args.data, manifest=args.manifest, out=args.out, cells=cells,
+                  words=args.words, config=args.config, seeds=_numbers(args.seeds),
+                  folds=_numbers(args.folds), events=events)  # fmt: skip
+    return 0
+
+
+def site_scenario(args: argparse.Namespace, events: Events) -> int:
+    """Measure what a site gains by retraining."""
+    from training.site_scenario import run_site_scenario
+
+    with _table_shown(args):
+        run_site_scenario(data=args.data, out=args.out, words=args.words, events=events)
     return 0
 
 
 def bench(args: argparse.Namespace, events: Events) -> int:
     """Measure speed."""
-    from training.bench import measure_speed
-    from training.config import load_config
+    from training.bench import bench_config, measure_speed
 
-    figures = measure_speed(load_config(args.config, args.words), seconds=args.seconds,
-                            events=events)  # fmt: skip
+    config = bench_config(args.config, args.words)
+    figures = measure_speed(config, seconds=args.seconds, events=events)
     if args.json:
         _write_json(args.json, figures)
     return 0
 
 
 STEPS: dict[str, Callable[[argparse.Namespace, Events], int]] = {
-    one.__name__: one
-    for one in (doctor, manifest, split, preview, teacher, distill, evaluate, export, run, stop,
-                sweep, bench)
+    one.__name__.replace("_", "-"): one
+    for one in (doctor, manifest, phantoms, split, preview, teacher, distill, evaluate, export, run,
+                stop, sweep, site_scenario, bench)
 }  # fmt: skip
 
 
@@ -199,6 +221,33 @@ def _create(args: argparse.Namespace, events: Events) -> Any:
         args.run, load_config(args.config, args.words), root=args.data,
         manifest_file=args.manifest, cache=args.cache, split_file=args.split, events=events,
     )  # fmt: skip
+
+
+def _numbers(text: str | None) -> list[int] | None:
+    """Whole numbers with commas between; None where nothing is given."""
+    try:
+        return [int(word) for word in text.split(",")] if text else None
+    except ValueError as error:
+        raise TrainingError("usage", f"{text} is not of the form 0,1,2.") from error
+
+
+@contextmanager
+def _table_shown(args: argparse.Namespace) -> Iterator[None]:
+    """Print the table of a sweep for people, also where some of its cells failed."""
+    try:
+        yield
+    except TrainingError as error:
+        if error.code != "cells-failed":
+            raise
+        _show_table(args)
+        raise
+    _show_table(args)
+
+
+def _show_table(args: argparse.Namespace) -> None:
+    path = args.out / "table.md"
+    if not args.events and path.is_file():
+        print(path.read_text("utf-8"))
 
 
 def _pair(word: str) -> tuple[str, str]:
