@@ -11,7 +11,7 @@ import torch
 from training.checks import FAILED, OK, WARNING, Check
 from training.compute import fabric_precision, gpu_works
 from training.config import Config
-from training.dry_step import Bench, Forecast, Measured, build_pair, free_memory
+from training.dry_step import Bench, Forecast, Measured, free_memory
 from training.events import clock_words
 from training.forecast import (
     Pace,
@@ -21,6 +21,7 @@ from training.forecast import (
     same_effective_batch,
     size_words,
     sizes_of,
+    without_weights,
 )
 from training.manifest import Row
 from training.recipe import NetworkConfig
@@ -116,6 +117,16 @@ class Benches:
         if not rows or len(paces) < 2:
             return []
         return [time_check(self._config, len(rows), paces)]
+
+
+def build_pair(config: Config) -> tuple[nn.Module, nn.Module]:
+    """Teacher and student as configured, from nothing."""
+    from training.models import build_student, build_teacher
+
+    size, classes = (config.input.height, config.input.width), len(config.classes.codes)
+    teacher, _ = build_teacher(without_weights(config.teacher), classes, size=size)
+    student, _ = build_student(without_weights(config.student), classes, size=size)
+    return teacher, student
 
 
 def network_check(role: str, config: NetworkConfig, bench: Bench) -> tuple[Check, Measured | None]:

@@ -5,7 +5,10 @@ the largest batch is found by trying, because running out of memory there is an 
 it would be the end of this process or of another one, so there it is computed.
 """
 
+import contextlib
+import ctypes
 import gc
+import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -16,7 +19,6 @@ import psutil
 import torch
 from torch import Tensor, nn
 
-from training.config import Config
 from training.forecast import (
     SLACK,
     Pace,
@@ -24,7 +26,6 @@ from training.forecast import (
     largest_batch,
     saved_bytes,
     sizes_of,
-    without_weights,
 )
 from training.recipe import NetworkConfig
 
@@ -119,6 +120,9 @@ class Bench:
             _copies(self.network) for _ in range(sizes_of(self.network, self.config).averages)
         ]
         pictures = self._pictures(batch)
+        self._micro([one[:2] for one in pictures], meter)
+        optimizer.step()  # from here on its moments are there, as in every step but the first
+        optimizer.zero_grad(set_to_none=True)
         micro_s = self._timed(lambda: self._micro(pictures, meter))
         update_s = self._timed(optimizer.step)
         meter.look()
@@ -154,11 +158,10 @@ class Bench:
         return 0 if self._teacher is None else _weight_bytes(self._teacher)
 
     def _survives(self, batch: int) -> bool:
-        try:
+        survived = False
+        with contextlib.suppress(torch.OutOfMemoryError):
             self.measure(batch)
             survived = True
-        except torch.OutOfMemoryError:
-            survived = False
         self.network.zero_grad(set_to_none=True)
         _empty(self.device)  # outside the handler: the exception holds the frames and their tensors
         return survived
@@ -232,6 +235,7 @@ class Meter:
             torch.cuda.reset_peak_memory_stats(device)
             self._start = 0
         else:
+            _empty(device)  # what was freed and kept would be used again and not be seen
             self._start = _rss()
 
     def look(self, *, more: int = 0) -> None:
@@ -252,16 +256,6 @@ def free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     return int(psutil.virtual_memory().available)
-
-
-def build_pair(config: Config) -> tuple[nn.Module, nn.Module]:
-    """Teacher and student as configured, from nothing."""
-    from training.models import build_student, build_teacher
-
-    size, classes = (config.input.height, config.input.width), len(config.classes.codes)
-    teacher, _ = build_teacher(without_weights(config.teacher), classes, size=size)
-    student, _ = build_student(without_weights(config.student), classes, size=size)
-    return teacher, student
 
 
 def _logits(answer: Any) -> Tensor:
@@ -286,6 +280,9 @@ def _empty(device: torch.device) -> None:
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
+        return
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "malloc_trim"):
+        libc.malloc_trim(0)
 
 
 def _wait(device: torch.device) -> None:

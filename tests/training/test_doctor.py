@@ -14,9 +14,9 @@ from training import doctor as doctor_module
 from training import dry_step
 from training.checks import FAILED, OK, WARNING, Check
 from training.doctor import disk_check, doctor, guarded, version_checks
-from training.doctor_compute import device_check, network_check, time_check
+from training.doctor_compute import build_pair, device_check, network_check, time_check
 from training.doctor_data import data_checks
-from training.dry_step import Bench, Forecast, Measured, build_pair
+from training.dry_step import Bench, Forecast, Measured
 from training.errors import TrainingError
 from training.forecast import Pace, Sizes, sizes_of
 from training.manifest import Manifest
