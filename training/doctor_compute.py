@@ -7,6 +7,7 @@ from typing import Any
 
 import psutil
 import torch
+from torch import nn
 
 from training.checks import FAILED, OK, WARNING, Check
 from training.compute import fabric_precision, gpu_works
