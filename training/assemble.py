@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,6 +101,7 @@ def make_fit(
     spec = config.input.spec
     heard = events if fabric.is_global_zero else Silent()
     scale = (tuple(spec.mean), tuple(spec.std))
+    warn_of_start(initial, data, heard)
     if parts.network.channels_last:
         network = network.to(memory_format=torch.channels_last)
     optimizer = make_optimizer(network, parts.network)
@@ -129,6 +131,17 @@ def make_fit(
         plain=lambda: _statistics_batches(parts),
         events=heard,
     )  # fmt: skip
+
+
+def warn_of_start(initial: InitialWeights, data: FoldData, events: Events) -> None:
+    """Weights that were trained on another split may have seen this fold's held-out patients."""
+    found = re.search(r"trained on the split ([0-9a-f]+)", initial.source)
+    if found and not data.split.sha256.startswith(found[1]):
+        events.warning(
+            "start-of-another-split",
+            f"{initial.name} was trained on another split ({found[1]}). If it learned from "
+            "patients of this site, the held-out figures flatter.",
+        )
 
 
 def job_facts(parts: Parts, initial: InitialWeights) -> dict[str, Any]:

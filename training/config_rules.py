@@ -103,6 +103,8 @@ def _data(config: Config) -> None:
         raise config_problem("data.unlabelled has no effect without distill.soft_weight")
     if config.split.folds < 2 and not config.split.official_test:
         raise config_problem("split.folds must be 2 or more")
+    if not 0 <= config.split.near_duplicate_bits <= 40:
+        raise config_problem("split.near_duplicate_bits must be from 0 to 40")
     if not 0.0 < config.split.validation < 1.0:
         raise config_problem("split.validation must lie between 0 and 1")
 

@@ -73,6 +73,8 @@ def create_run(
     sources = {"schema": SCHEMA, "data": str(root.resolve()), "cache": str(place.resolve()),
                "config": config.to_json()}  # fmt: skip
     write_whole(run.config, (json.dumps(sources, indent=1) + "\n").encode())
+    for one in split.facts.get("warnings", ()):
+        events.warning(one["code"], one["message"], one["details"])
     events.done("split", {"folds": len(split.folds), "sha256": split.sha256[:16]})
     return Run(run, config, root, manifest, split, place)
 

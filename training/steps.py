@@ -208,8 +208,8 @@ def bench(args: argparse.Namespace, events: Events) -> int:
 
 STEPS: dict[str, Callable[[argparse.Namespace, Events], int]] = {
     one.__name__.replace("_", "-"): one
-    for one in (doctor, manifest, phantoms, split, preview, teacher, distill, evaluate, export, run,
-                stop, sweep, site_scenario, bench)
+    for one in (doctor, manifest, phantoms, split, preview, teacher, distill, evaluate, export,
+                run, stop, sweep, site_scenario, bench)
 }  # fmt: skip
 
 
