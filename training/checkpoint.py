@@ -90,23 +90,18 @@ def load_state(
     """
     found = _found(folder)
     for place in reversed(found):
-        try:
-            facts = json.loads((place / "state.json").read_text("utf-8"))
-            whole = facts["sha256"] == file_sha256(place / "state.safetensors")
-            tensors = load_file(place / "state.safetensors") if whole else {}
-        except (OSError, ValueError, KeyError, SafetensorError):
-            whole = False
-        if not whole or facts.get("schema") != SCHEMA:
+        state = _read_state(place)
+        if state is None:
             events.warning("damaged-checkpoint", f"The checkpoint {place.name} is damaged; "
                            "going on from the one before.")  # fmt: skip
             continue
-        if facts["identity"] != identity:
+        if state[1]["identity"] != identity:
             raise TrainingError(
                 "other-run",
                 "The folder holds checkpoints of another configuration, split or teacher; "
                 "choose another run folder, or remove them.",
             )
-        return tensors, facts
+        return state
     if found:
         raise TrainingError(
             "no-whole-checkpoint",
@@ -114,6 +109,18 @@ def load_state(
             [place.name for place in found],
         )
     return None
+
+
+def _read_state(place: Path) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    """A checkpoint; None where it is damaged or of another schema."""
+    try:
+        facts: dict[str, Any] = json.loads((place / "state.json").read_text("utf-8"))
+        whole = facts["sha256"] == file_sha256(place / "state.safetensors")
+        if not whole or facts["schema"] != SCHEMA:
+            return None
+        return load_file(place / "state.safetensors"), facts
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError):
+        return None
 
 
 def save_best(folder: Path, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:

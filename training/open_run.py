@@ -59,24 +59,29 @@ def create_run(
     if run.config.is_file():
         return _same(open_run(folder), config, manifest_file, split_file)
     manifest = read_manifest(manifest_file)
-    if split_file is not None:
-        split = load_split(split_file, manifest_sha256=manifest.sha256)
-    else:
-        from training.draw_split import draw_split
-
-        split = draw_split(manifest, config)
-    if split.classes != config.classes.codes:
-        raise TrainingError("other-classes", "The split was drawn for other classes than these.")
-    write_whole(run.root / "manifest.csv", manifest_file.read_bytes())
-    save_split(run.split, split)
+    split = _split(manifest, config, split_file)
     place = cache or run.cache
     sources = {"schema": SCHEMA, "data": str(root.resolve()), "cache": str(place.resolve()),
                "config": config.to_json()}  # fmt: skip
+    write_whole(run.root / "manifest.csv", manifest_file.read_bytes())
+    save_split(run.split, split)
     write_whole(run.config, (json.dumps(sources, indent=1) + "\n").encode())
     for one in split.facts.get("warnings", ()):
         events.warning(one["code"], one["message"], one["details"])
     events.done("split", {"folds": len(split.folds), "sha256": split.sha256[:16]})
     return Run(run, config, root, manifest, split, place)
+
+
+def _split(manifest: Manifest, config: Config, file: Path | None) -> Split:
+    """The split of the file, or a new one."""
+    if file is None:
+        from training.draw_split import draw_split
+
+        return draw_split(manifest, config)
+    split = load_split(file, manifest_sha256=manifest.sha256)
+    if split.classes != config.classes.codes:
+        raise TrainingError("other-classes", "The split was drawn for other classes than these.")
+    return split
 
 
 def open_run(folder: Path) -> Run:

@@ -55,28 +55,38 @@ def write_patients(
     lines: list[tuple[object, ...]] = []
     order = [(k, condition) for k in range(patients) for condition in classes]
     for done, (number, condition) in enumerate(order):
-        eye = str(rng.choice(["OD", "OS"]))
-        spec = PhantomSpec(
-            seed=int(rng.integers(2**31)),
-            condition=condition,
-            laterality=eye,
-            bscans=bscans,
-            depth=size[0],
-            ascans=size[1],
-            style=str(rng.choice(sorted(STYLES))),
-            severity=float(rng.uniform(0.5, 1.0)),
-            axial_mm=0.0039 * 496 / size[0],
-            localizer_size=0,
-        )
+        spec = _eye(rng, condition, bscans=bscans, size=size)
         lines += _write_volume(folder, spec, patient=f"{condition.lower()}{number:03d}")
         heard.progress(done + 1, len(order), "drawing patients")
+    return _write_labels(folder / "labels.csv", lines)
+
+
+def _eye(
+    rng: np.random.Generator, condition: str, *, bscans: int, size: tuple[int, int]
+) -> PhantomSpec:
+    """A random eye with that condition."""
+    return PhantomSpec(
+        seed=int(rng.integers(2**31)),
+        condition=condition,
+        laterality=str(rng.choice(["OD", "OS"])),
+        bscans=bscans,
+        depth=size[0],
+        ascans=size[1],
+        style=str(rng.choice(sorted(STYLES))),
+        severity=float(rng.uniform(0.5, 1.0)),
+        axial_mm=0.0039 * 496 / size[0],
+        localizer_size=0,
+    )
+
+
+def _write_labels(path: Path, lines: list[tuple[object, ...]]) -> Path:
+    """The label file, written at once."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     writer.writerows(lines)
-    labels = folder / "labels.csv"
-    write_whole(labels, text.getvalue().encode())
-    return labels
+    write_whole(path, text.getvalue().encode())
+    return path
 
 
 def _write_volume(folder: Path, spec: PhantomSpec, *, patient: str) -> list[tuple[object, ...]]:

@@ -4,9 +4,14 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
+
 from training.config import Config, make_config
+from training.draw_split import draw_split
+from training.errors import TrainingError
 from training.manifest import Manifest, Row
 from training.perceptual_hash import BITS, DIGITS
+from training.split import Split
 
 CODES = ("NORMAL", "DRUSEN", "CNV")
 
@@ -58,3 +63,19 @@ def config(**sections: dict[str, Any]) -> Config:
     """Three classes; ``split``, ``data``, ``compute`` or ``classes`` as given."""
     classes = {"codes": list(CODES), **sections.pop("classes", {})}
     return make_config({"classes": classes, **sections})
+
+
+def drawn(rows: list[Row], **sections: dict[str, Any]) -> Split:
+    return draw_split(manifest(rows), config(**sections))
+
+
+def refused(rows: list[Row], **sections: dict[str, Any]) -> TrainingError:
+    with pytest.raises(TrainingError) as caught:
+        drawn(rows, **sections)
+    return caught.value
+
+
+def warned(split: Split, code: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = [w for w in split.facts["warnings"] if w["code"] == code]
+    assert len(found) == 1
+    return found[0]

@@ -71,9 +71,9 @@ def test_the_shares_of_micro_batches_add_up_to_the_weighted_mean(logits: Tensor,
     known = [(0, 0), (1, 1), (2, 2), (4, 1)]
     gamma = 2.0 if loss == "focal" else 0.0
     terms = [-alpha[y] * (1 - p[i, y]) ** gamma * torch.log(p[i, y]) for i, y in known]
-    mean = sum(terms) / sum(float(alpha[y]) for _, y in known)
+    mean = torch.stack(terms).sum() / sum(float(alpha[y]) for _, y in known)
     assert whole.item() == pytest.approx(mean.item(), rel=1e-5)
-    assert sum(parts).item() == pytest.approx(whole.item(), rel=1e-6)
+    assert torch.stack(parts).sum().item() == pytest.approx(whole.item(), rel=1e-6)
 
 
 def test_a_filler_adds_nothing(logits: Tensor) -> None:

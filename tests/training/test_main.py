@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from training.__main__ import build_parser, main
+from training.__main__ import main
+from training.command_line import build_parser
 from training.steps import STEPS
 
 

@@ -10,8 +10,11 @@ from training.manifest import Manifest, Row, read_manifest, write_manifest
 from training.split import Fold, Split, load_split, save_split
 
 
-def row(number: int, **more: str) -> Row:
-    return Row(f"a/{number}.png", 0, f"{number:064d}", "0" * 16, "site", f"site:p{number}", **more)
+def row(number: int, *, label: str = "", eye: str = "", device: str = "") -> Row:
+    return Row(
+        f"a/{number}.png", 0, f"{number:064d}", "0" * 64, "site", f"site:p{number}",
+        eye=eye, label=label, device=device,
+    )  # fmt: skip
 
 
 @pytest.fixture
