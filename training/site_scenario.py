@@ -29,7 +29,7 @@ from training.metrics import bscan_units
 from training.pipeline import train_apart
 from training.predictions import Predictions, load_predictions, save_predictions
 from training.read_picture import read_picture
-from training.sweep import arms_of, open_room, units_of, write_table
+from training.sweep import arms_of, open_room, raise_failed, units_of, write_table
 from training.sweep_cells import Room, Train, Unit, work
 from training.sweep_plan import Plan, read_plan
 from training.sweep_table import Arm, line_of
@@ -52,7 +52,7 @@ def run_site_scenario(
     sweep: str | Path = "site", package: Path = FACTORY, dataset: str = DATASET,
     train: Train = train_apart,
 ) -> dict[str, Any]:  # fmt: skip
-    """Do what is not done yet and write the table.
+    """Do what is not done yet, write the table and give what ``table.json`` says.
 
     Args:
         data: Folder of the development pictures, with ``manifest.csv``.
@@ -63,9 +63,6 @@ def run_site_scenario(
         package: The shipped model; networks with ``weights = "none"`` in the base start from it.
         dataset: Which data set of the manifest plays the clinic.
         train: Runs a training.
-
-    Returns:
-        What ``table.json`` says: a sweep's table, with ``goals``.
 
     Raises:
         TrainingError: As a sweep; ``cells-failed`` after the table was written.
@@ -86,8 +83,7 @@ def run_site_scenario(
     )  # fmt: skip
     for goal in goals:
         events.metric("goal", {goal["goal"]: goal["sentence"]})
-    if failed:
-        raise TrainingError("cells-failed", f"{len(failed)} trainings failed; see the table.")
+    raise_failed(room, failed)
     return table
 
 

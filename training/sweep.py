@@ -68,12 +68,21 @@ def run_sweep(
     wanted = {cell.name for cell in chosen}
     failed = work(room, [unit for unit in every if unit.cell.name in wanted], events)
     table = write_table(plan, room, arms_of(plan, room, every), events=events)
+    raise_failed(room, failed)
+    return table
+
+
+def raise_failed(room: Room, failed: Sequence[Unit]) -> None:
+    """Say that some cells failed, after the table was written.
+
+    Raises:
+        TrainingError: ``cells-failed``.
+    """
     if failed:
         raise TrainingError(
             "cells-failed", f"{len(failed)} trainings of the sweep failed; the table says which.",
             [f"{unit.title}: {room.why_missing(unit)}" for unit in failed],
         )  # fmt: skip
-    return table
 
 
 def open_room(
@@ -185,7 +194,7 @@ def write_table(
     plan: Plan, room: Room, arms: Sequence[Arm], *, events: Events, note: str = "",
     reference: str = "", extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Compute the lines and write them as JSON, CSV and Markdown.
+    """Compute the lines, write them as JSON, CSV and Markdown, and give what the JSON says.
 
     Args:
         plan: The sweep.
@@ -195,9 +204,6 @@ def write_table(
         note: Text under the table.
         reference: Line that the others are compared with, in place of the file's.
         extra: What ``table.json`` says besides.
-
-    Returns:
-        What ``table.json`` says.
     """
     resamples, name = plan.config.evaluate.resamples, reference or plan.file.reference
     sets = {"unfiltered": list(arms)}
@@ -215,16 +221,22 @@ def write_table(
         "seeds": list(plan.file.seeds), "base": _without_seed(plan), "resamples": resamples,
         "note": note, "sets": tables, **(extra or {}),
     }  # fmt: skip
-    write_whole(room.out / "table.json", (json.dumps(table, indent=1) + "\n").encode())
-    lines = [{**line, "name": f"{kind}: {line['name']}" if len(tables) > 1 else line["name"]}
-             for kind, some in tables.items() for line in some]  # fmt: skip
-    write_whole(room.out / "table.csv", as_csv(lines, table).encode())
-    write_whole(room.out / "table.md", markdown(table).encode())
+    _write(room.out, table)
     for line in tables[next(iter(tables))]:
         figures = {k: v["mean"] for k, v in line["figures"].items() if v["mean"] is not None}
         events.metric(line["name"], figures or {"": "missing"})
     events.done("sweep", {"table": str(room.out / "table.md")})
     return table
+
+
+def _write(out: Path, table: dict[str, Any]) -> None:
+    """The three files of a table."""
+    tables = table["sets"]
+    lines = [{**line, "name": f"{kind}: {line['name']}" if len(tables) > 1 else line["name"]}
+             for kind, some in tables.items() for line in some]  # fmt: skip
+    write_whole(out / "table.json", (json.dumps(table, indent=1) + "\n").encode())
+    write_whole(out / "table.csv", as_csv(lines, table).encode())
+    write_whole(out / "table.md", markdown(table).encode())
 
 
 def markdown(table: dict[str, Any]) -> str:
