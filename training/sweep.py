@@ -34,7 +34,7 @@ def run_sweep(
     config: str | Path | None = None, seeds: Sequence[int] | None = None,
     folds: Sequence[int] | None = None, train: Train = train_apart,
 ) -> dict[str, Any]:  # fmt: skip
-    """Train and evaluate what is not done yet, then write the table of everything that is.
+    """Train and evaluate what is not done yet; gives the table, or the result of a search.
 
     Args:
         sweep: A TOML file or the name of one in ``configs/sweeps``.
@@ -48,9 +48,6 @@ def run_sweep(
         seeds: In place of the file's.
         folds: In place of the file's.
         train: Runs a training.
-
-    Returns:
-        The table, or the result of the search.
 
     Raises:
         TrainingError: ``bad-sweep``, ``other-sweep`` (the folder holds another one),
