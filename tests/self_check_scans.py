@@ -29,7 +29,7 @@ from pydicom.uid import (
 from kdoct_desktop.app.paths import resource_path
 from kdoct_desktop.io.readers import open_volumes
 from training.phantom import Phantom, PhantomSpec, generate
-from training.phantom_dicom import write_opt
+from training.phantoms.dicom import write_opt
 
 SPEC = PhantomSpec(seed=1, bscans=5, depth=48, ascans=64, localizer_size=0)
 SYNTAXES = {

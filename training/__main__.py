@@ -1,7 +1,11 @@
 """``python -m training``, installed as ``kdoct-train``: from a site's scans to a model package."""
 
+import os
 import sys
 from collections.abc import Sequence
+
+# read when torch is loaded: threads that wait must not spin, or two busy jobs stand still
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from training.command_line import build_parser
 from training.errors import TrainingError
@@ -22,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return command.run(args)
     from training.advice import messages_for
+    from training.learning.stopping import Stopped
     from training.steps import STEPS
-    from training.stopping import Stopped
 
     events = JsonEvents() if args.events else PeopleEvents()
     try:

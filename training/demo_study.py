@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from training.phantom import Phantom, PhantomSpec, generate
-from training.phantom_dicom import Visit, write_op, write_opt
+from training.phantoms.dicom import Visit, write_op, write_opt
 
 VISIT = Visit(
     patient_name="PHANTOM^OD-OS",

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from training.config import Config, make_config
+from training.data.manifest import Manifest, read_manifest, write_whole
 from training.errors import TrainingError
 from training.events import Events
-from training.manifest import Manifest, read_manifest, write_whole
 from training.run_folder import RunFolder
-from training.split import Split, load_split, save_split
+from training.splits.split import Split, load_split, save_split
 
 SCHEMA = 1
 
@@ -75,7 +75,7 @@ def create_run(
 def _split(manifest: Manifest, config: Config, file: Path | None) -> Split:
     """The split of the file, or a new one."""
     if file is None:
-        from training.draw_split import draw_split
+        from training.splits.draw_split import draw_split
 
         return draw_split(manifest, config)
     split = load_split(file, manifest_sha256=manifest.sha256)

@@ -11,20 +11,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.phantom_fields import Floats, stream
-from training.phantom_layers import (
+from training.phantoms.fields import Floats, stream
+from training.phantoms.layers import (
     SURFACES,
     Positions,
     bscan_motion,
     healthy_anatomy,
     scan_positions,
 )
-from training.phantom_localizer import draw_localizer
-from training.phantom_pathology import draw_lesions
-from training.phantom_scene import Scene
-from training.phantom_styles import QUALITIES, STYLES
-from training.phantom_surfaces import place_in_frame, stack_layers
-from training.phantom_vessels import draw_vessels
+from training.phantoms.localizer import draw_localizer
+from training.phantoms.pathology import draw_lesions
+from training.phantoms.scene import Scene
+from training.phantoms.styles import QUALITIES, STYLES
+from training.phantoms.surfaces import place_in_frame, stack_layers
+from training.phantoms.vessels import draw_vessels
 
 CONDITIONS = ("NORMAL", "DRUSEN", "CNV", "DME")
 PATTERNS = ("raster", "line", "radial", "circle")

@@ -13,8 +13,8 @@ from typing import Any
 
 from training.errors import TrainingError
 from training.events import Events
+from training.learning.stopping import Stopped
 from training.open_run import Run
-from training.stopping import Stopped
 
 STOPPED = 3
 """Exit code of a step that stopped because it was asked to."""
@@ -35,8 +35,8 @@ def run_folds(
     Returns:
         The report over the folds that are done.
     """
-    from training.evaluate import evaluate_fold
-    from training.evaluate_run import evaluate_run
+    from training.measure.evaluate import evaluate_fold
+    from training.measure.evaluate_run import evaluate_run
 
     wanted = range(len(run.split.folds)) if folds is None else folds
     for fold in wanted:
@@ -48,7 +48,7 @@ def run_folds(
         run.root, run.folder, run.manifest, run.split, run.config, events
     )
     if package and folds is None:
-        from training.package_site import export_run
+        from training.ship.package_site import export_run
 
         export_run(run.folder, run.root, run.manifest, run.split, run.config, fold=None,
                    key_file=key, events=events)  # fmt: skip

@@ -13,8 +13,8 @@ from training.events import Events
 def doctor(args: argparse.Namespace, events: Events) -> int:
     """Check before any epoch is spent; 1 where something fails."""
     from training.config import load_config
-    from training.doctor import doctor as examine
-    from training.manifest import read_manifest
+    from training.data.manifest import read_manifest
+    from training.preflight.doctor import doctor as examine
 
     checks = examine(
         load_config(args.config, args.words),
@@ -36,8 +36,8 @@ def doctor(args: argparse.Namespace, events: Events) -> int:
 
 def manifest(args: argparse.Namespace, events: Events) -> int:
     """Import a data set."""
-    from training.import_data import import_dataset, read_exclude_list
-    from training.manifest import write_manifest
+    from training.data.import_data import import_dataset, read_exclude_list
+    from training.data.manifest import write_manifest
 
     options = dict(_pair(word) for word in args.option)
     exclude = read_exclude_list(args.exclude_list) if args.exclude_list else []
@@ -57,8 +57,8 @@ def manifest(args: argparse.Namespace, events: Events) -> int:
 
 def phantoms(args: argparse.Namespace, events: Events) -> int:
     """Draw simulated patients."""
-    from training.painting import CLASSES
-    from training.phantom_patients import write_patients
+    from training.painted.painting import CLASSES
+    from training.phantoms.patients import write_patients
 
     labels = write_patients(args.folder, CLASSES, patients=args.patients, bscans=args.bscans,
                             seed=args.seed, events=events)  # fmt: skip
@@ -77,11 +77,11 @@ def split(args: argparse.Namespace, events: Events) -> int:
 
 def preview(args: argparse.Namespace, events: Events) -> int:
     """Draw the views that a network of the run sees."""
-    from training.augment import enlarged_size
-    from training.cache import open_cache
-    from training.fold_data import load_fold
+    from training.data.augment import enlarged_size
+    from training.data.cache import open_cache
+    from training.data.fold_data import load_fold
+    from training.data.preview import write_preview
     from training.open_run import open_run
-    from training.preview import write_preview
 
     run = open_run(args.run)
     data = load_fold(run.config, run.root, run.manifest, run.split, 0)
@@ -97,9 +97,9 @@ def preview(args: argparse.Namespace, events: Events) -> int:
 
 def teacher(args: argparse.Namespace, events: Events) -> int:
     """Train the teacher of a fold."""
-    from training.fold_data import load_fold
+    from training.data.fold_data import load_fold
+    from training.learning.teacher import train_teacher
     from training.open_run import open_run
-    from training.teacher import train_teacher
 
     run = open_run(args.run)
     data = load_fold(run.config, run.root, run.manifest, run.split, args.fold)
@@ -109,8 +109,8 @@ def teacher(args: argparse.Namespace, events: Events) -> int:
 
 def distill(args: argparse.Namespace, events: Events) -> int:
     """Distil the student of a fold."""
-    from training.distill import distill_student
-    from training.fold_data import load_fold
+    from training.data.fold_data import load_fold
+    from training.learning.distill import distill_student
     from training.open_run import open_run
 
     run = open_run(args.run)
@@ -121,7 +121,7 @@ def distill(args: argparse.Namespace, events: Events) -> int:
 
 def evaluate(args: argparse.Namespace, events: Events) -> int:
     """Measure one fold, or all of them with the report."""
-    from training.evaluate import evaluate_fold, evaluate_run
+    from training.measure.evaluate import evaluate_fold, evaluate_run
     from training.open_run import open_run
 
     run = open_run(args.run)
@@ -135,7 +135,7 @@ def evaluate(args: argparse.Namespace, events: Events) -> int:
 def export(args: argparse.Namespace, events: Events) -> int:
     """Write the package."""
     from training.open_run import open_run
-    from training.package_site import export_run
+    from training.ship.package_site import export_run
 
     run = open_run(args.run)
     result = export_run(run.folder, run.root, run.manifest, run.split, run.config,
@@ -157,7 +157,7 @@ def run(args: argparse.Namespace, events: Events) -> int:
 
 def stop(args: argparse.Namespace, events: Events) -> int:
     """Leave a word where the trainings look for it."""
-    from training.manifest import write_whole
+    from training.data.manifest import write_whole
     from training.run_folder import ROLES, RunFolder
 
     folder = RunFolder(args.run)
@@ -176,7 +176,7 @@ def stop(args: argparse.Namespace, events: Events) -> int:
 
 def sweep(args: argparse.Namespace, events: Events) -> int:
     """Compare configurations, or search one."""
-    from training.sweep import run_sweep
+    from training.studies.sweep import run_sweep
 
     cells = args.cells.split(",") if args.cells else None
     with _table_shown(args):
@@ -188,7 +188,7 @@ def sweep(args: argparse.Namespace, events: Events) -> int:
 
 def site_scenario(args: argparse.Namespace, events: Events) -> int:
     """Measure what a site gains by retraining."""
-    from training.site_scenario import run_site_scenario
+    from training.studies.site_scenario import run_site_scenario
 
     with _table_shown(args):
         run_site_scenario(data=args.data, out=args.out, words=args.words, events=events)
@@ -197,7 +197,7 @@ def site_scenario(args: argparse.Namespace, events: Events) -> int:
 
 def bench(args: argparse.Namespace, events: Events) -> int:
     """Measure speed."""
-    from training.bench import bench_config, measure_speed
+    from training.studies.bench import bench_config, measure_speed
 
     config = bench_config(args.config, args.words)
     figures = measure_speed(config, seconds=args.seconds, events=events)
@@ -258,6 +258,6 @@ def _pair(word: str) -> tuple[str, str]:
 
 
 def _write_json(path: Any, values: Any) -> None:
-    from training.manifest import write_whole
+    from training.data.manifest import write_whole
 
     write_whole(path, (json.dumps(values, indent=1) + "\n").encode())

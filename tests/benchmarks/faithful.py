@@ -18,12 +18,12 @@ from kdoct_desktop.inference.predict import predict_volume
 from kdoct_desktop.inference.session import InferenceSession
 from tests.benchmarks.measures import Measure, at_least, at_most, stated
 from tests.benchmarks.subject import CLASSES, Subject, tensors
-from training.calibrate import Calibration
-from training.export import onnx_runner
 from training.factory.evaluate import TRANSFER, answer, evidence_table
 from training.factory.sources import read_manifest
-from training.faithfulness import Curves, deletion_insertion, map_similarity
+from training.measure.calibrate import Calibration
+from training.measure.faithfulness import Curves, deletion_insertion, map_similarity
 from training.phantom import PhantomSpec, generate
+from training.ship.export import onnx_runner
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 FIRST_SEED = 910_000

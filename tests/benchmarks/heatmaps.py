@@ -8,7 +8,7 @@ from kdoct_desktop.inference.predict import predict_volume
 from kdoct_desktop.inference.session import InferenceSession
 from tests.benchmarks.measures import Measure, at_least, stated
 from tests.benchmarks.subject import CLASSES, Subject
-from training.faithfulness import Pointing, pointing
+from training.measure.faithfulness import Pointing, pointing
 from training.phantom import Phantom, PhantomSpec, generate
 
 DISEASES = ("DRUSEN", "CNV", "DME")

@@ -8,11 +8,11 @@ from kdoct_desktop.inference.preprocess import preprocess, unit_picture
 from kdoct_desktop.inference.session import InferenceSession
 from tests.benchmarks.measures import Measure, at_least, at_most
 from tests.benchmarks.subject import CLASSES, Subject, Voxels, random_network, tensors
-from training.calibrate import Calibration
-from training.export import check_parity, onnx_runner, to_onnx
 from training.factory.loop import to_input
+from training.measure.calibrate import Calibration
 from training.phantom import PhantomSpec, generate
-from training.phantom_styles import STYLES
+from training.phantoms.styles import STYLES
+from training.ship.export import check_parity, onnx_runner, to_onnx
 
 
 def parity(subject: Subject, *, pictures: int) -> list[Measure]:

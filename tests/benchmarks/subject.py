@@ -19,9 +19,9 @@ from kdoct_desktop.inference.preprocess import preprocess
 from kdoct_desktop.inference.signing import public_bytes
 from tests.io.dicom_files import opt, save
 from tests.tiny_model import tiny_manifest
-from training.export import onnx_runner, to_onnx
-from training.models import Network, create_network
+from training.networks.models import Network, create_network
 from training.phantom import PhantomSpec, generate
+from training.ship.export import onnx_runner, to_onnx
 
 Voxels = NDArray[np.uint8]
 CLASSES = ("NORMAL", "DRUSEN", "CNV", "DME")

@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from training.canvas import Ground
-from training.surfaces import Surfaces
+from training.painted.canvas import Ground
+from training.painted.surfaces import Surfaces
 
 Grey = NDArray[np.uint8]
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from training.models import Network
+from training.networks.models import Network
 
 
 class ToyTrunk(nn.Module):

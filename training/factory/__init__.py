@@ -1,4 +1,4 @@
 """How the shipped model was made: painted lesions, phantoms and one supervised loop.
 
-What a site trains on its own patients goes another way: `training.teacher`, `training.distill`.
+What a site trains on its own patients goes another way: see `training.learning`.
 """

@@ -11,10 +11,10 @@ import numpy as np
 from kdoct_desktop.domain.eye_level import eye_scores
 from kdoct_desktop.inference.preprocess import InputSpec, preprocess
 from kdoct_desktop.inference.probability import softmax
-from training.calibrate import Runner, fit_platt
-from training.painting import CLASSES
+from training.measure.calibrate import Runner, fit_platt
+from training.painted.painting import CLASSES
 from training.phantom import PhantomSpec, generate
-from training.phantom_styles import STYLES
+from training.phantoms.styles import STYLES
 
 
 def phantom_volumes(count: int, *, seed: int, bscans: int = 9) -> list[tuple[int, Any]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from training.painting import CLASSES
+from training.painted.painting import CLASSES
 
 GOAL = 0.85
 NOTE = "note: "

@@ -15,12 +15,12 @@ from kdoct_desktop.domain.heatmap import Box, bscan_evidence
 from kdoct_desktop.inference.preprocess import InputSpec, preprocess
 from kdoct_desktop.inference.probability import cosine_distances, softmax
 from training.arrays import Grey, Mask
-from training.calibrate import Calibration, Runner
 from training.factory.samples import phantom_bscan
 from training.factory.sources import Row, held_out, read_grey
-from training.faithfulness import pointing
-from training.measures import mean_with_interval, table
-from training.painting import CLASSES
+from training.measure.calibrate import Calibration, Runner
+from training.measure.faithfulness import pointing
+from training.measure.measures import mean_with_interval, table
+from training.painted.painting import CLASSES
 
 Array = NDArray[np.float32]
 

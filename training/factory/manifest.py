@@ -4,9 +4,9 @@ import datetime
 from typing import Any
 
 from kdoct_desktop.inference.preprocess import InputSpec
-from training.calibrate import Calibration
-from training.export import source_commit
-from training.painting import CLASSES
+from training.measure.calibrate import Calibration
+from training.painted.painting import CLASSES
+from training.ship.export import source_commit
 
 NOTICE = (
     "Demonstration model trained on synthetic and public pictures: "

@@ -11,16 +11,6 @@ import numpy as np
 import torch
 
 from kdoct_desktop.inference.preprocess import InputSpec
-from training.calibrate import Calibration, Runner, class_means, fit_temperature, ood_limit
-from training.export import (
-    check_parity,
-    golden_sample,
-    load_key,
-    onnx_runner,
-    to_onnx,
-    write_model,
-    write_public_key,
-)
 from training.factory.calibrate import fit_eye_rule, phantom_volumes
 from training.factory.card import write_card
 from training.factory.checkpoint import load_averaged, read_facts
@@ -31,8 +21,18 @@ from training.factory.manifest import build_manifest
 from training.factory.samples import Pool, load_pool
 from training.factory.shards import make_shard
 from training.factory.sources import Row, labelled, normals, read_manifest
-from training.models import Network
-from training.painting import CLASSES
+from training.measure.calibrate import Calibration, Runner, class_means, fit_temperature, ood_limit
+from training.networks.models import Network
+from training.painted.painting import CLASSES
+from training.ship.export import (
+    check_parity,
+    golden_sample,
+    load_key,
+    onnx_runner,
+    to_onnx,
+    write_model,
+    write_public_key,
+)
 
 CALIBRATION_SHARD = 100_000  # far beyond any epoch: pictures that no training has seen
 PICTURES = 600

@@ -7,14 +7,14 @@ import numpy as np
 
 from kdoct_desktop.inference.preprocess import InputSpec, unit_picture, without_wedges
 from training.arrays import Grey, Mask, Random
-from training.canvas import Ground, make_ground, random_geometry
 from training.factory.config import DataConfig
 from training.factory.sources import Row, read_grey
-from training.painting import CLASSES, paint
+from training.painted.canvas import Ground, make_ground, random_geometry
+from training.painted.painting import CLASSES, paint
+from training.painted.styles import Look, dress, finish, random_look
+from training.painted.surfaces import NoRetinaError, Surfaces, find_surfaces
 from training.phantom import PhantomSpec, generate
-from training.phantom_styles import STYLES
-from training.styles import Look, dress, finish, random_look
-from training.surfaces import NoRetinaError, Surfaces, find_surfaces
+from training.phantoms.styles import STYLES
 
 GRID = 32  # rows and columns of the input behind one cell of the activation map
 

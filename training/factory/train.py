@@ -16,9 +16,9 @@ from training.factory.config import Config
 from training.factory.loop import State, augment, start, to_input, train_step
 from training.factory.shards import Shard, shard_folder, start_filling, wait_for
 from training.factory.sources import read_manifest, split_hash
-from training.lite2 import INITIAL_WEIGHTS, lite2_file
-from training.models import create_network
-from training.painting import CLASSES
+from training.networks.lite2 import INITIAL_WEIGHTS, lite2_file
+from training.networks.models import create_network
+from training.painted.painting import CLASSES
 
 
 def train_factory(config: Config, data: Path, out: Path, *, random_start: bool = False) -> Path:

@@ -9,10 +9,10 @@ from kdoct_desktop.inference.package import ModelPackage, read_package
 from kdoct_desktop.inference.preprocess import preprocess, preprocessing_hash
 from kdoct_desktop.inference.probability import completeness_errors
 from kdoct_desktop.inference.signing import load_trusted_keys
-from training.export import onnx_runner
 from training.factory.card import figure
 from training.factory.sources import held_out, read_grey, read_manifest
-from training.painting import CLASSES
+from training.painted.painting import CLASSES
+from training.ship.export import onnx_runner
 
 ROOT = Path(__file__).resolve().parents[3]
 PACKAGE = ROOT / "resources" / "models" / "factory.kdmodel"

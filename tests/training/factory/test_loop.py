@@ -19,7 +19,7 @@ from training.factory.loop import (
     to_input,
     train_step,
 )
-from training.models import run_network
+from training.networks.models import run_network
 
 CONFIG = replace(
     load_config(FACTORY).train,

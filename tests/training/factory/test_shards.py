@@ -21,7 +21,7 @@ from training.factory.sources import (
     read_manifest,
     split_hash,
 )
-from training.painting import CLASSES
+from training.painted.painting import CLASSES
 
 REAL = Path(__file__).resolve().parents[3] / ".." / "shared" / "data"
 SPEC = InputSpec(64, 96)

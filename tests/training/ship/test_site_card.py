@@ -1,0 +1,193 @@
+"""The card says what the manifest holds, and nothing else."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from training.run_folder import RunFolder
+from training.ship.card_tables import cell, figure
+from training.ship.package_report import held_out
+from training.ship.site_card import write_card
+from training.splits.split import Fold, Split
+
+SPLIT = Split(
+    "m", ("NORMAL", "CNV"), (Fold(("a",), ("b",), ("c",)), Fold(("b",), ("c",), ("a",))), {}
+)
+
+
+def interval(value: float | None) -> dict[str, float | None]:
+    if value is None:
+        return {"value": None, "low": None, "high": None}
+    return {"value": value, "low": value - 0.05, "high": value + 0.05}
+
+
+def table(n: int, patients: int, accuracy: float) -> dict[str, Any]:
+    return {
+        "n": n, "patients": patients, "no_call": 1,
+        "confusion": [[n - 5, 2, 1], [1, 1, 0]],
+        "figures": {"accuracy": interval(accuracy), "kappa": interval(None)},
+        "classes": {
+            "NORMAL": {"n": n - 2, "patients": patients - 1, "recall": interval(0.9)},
+            "CNV": {"n": 2, "patients": 1, "recall": interval(0.5), "auroc": interval(0.8)},
+        },
+        "calibration": {"ece_before": interval(0.2), "ece_after": interval(0.1), "bins": 15,
+                        "reliability_after": [1, 2]},
+        "secret": ["patient 7"],
+    }  # fmt: skip
+
+
+def manifest(held: dict[str, Any]) -> dict[str, Any]:
+    initial = {"name": "random", "licence": "none", "source": "none", "notice": ""}
+    return {
+        "name": "ward", "version": "1.2", "notice": "Not validated.", "created": "2026-05-04",
+        "classes": [{"code": "NORMAL", "display": "Normal"}, {"code": "CNV", "display": "CNV"}],
+        "input": {"height": 384, "width": 384}, "calibration": {"temperature": 0.8},
+        "ood": {"threshold": 0.31},
+        "eye_rule": {"adjacent": 3, "thresholds": {"CNV": 0.4}, "scale": {"CNV": 1.5},
+                     "offset": {"CNV": -0.5}},
+        "training": {
+            "fold": 1, "chosen": "swa", "split_sha256": "s" * 64, "manifest_sha256": "m" * 64,
+            "weights_sha256": "w" * 64, "source_commit": "abc", "network": "efficientnet_b2",
+            "validation": {"raw": {"accuracy": 0.9, "loss": 0.3}, "swa": {"accuracy": 0.92}},
+            "initial_weights": initial,
+            "teacher": {"model": "convnext", "fold": 1, "validation": {"accuracy": 0.88},
+                        "initial_weights": {**initial, "licence": "MIT"}},
+            "waiver": "few | patients\nyet", "config": {"distill": {"gate": 0.9}}, "folds": 2,
+            "data": [{"name": "clinic", "train": {"patients": 9, "bscans": 90},
+                      "validation": {"patients": 3, "bscans": 30}}],
+            "devices": {"Spectralis": 120}, "test_patients": 4, "worst_case": False,
+            "split": {
+                "leak": {"sentence": "Image-level splitting would have put 17 across; here 0."},
+                "warnings": ["3 pictures belong to several patients, who were united."],
+                "counts": {
+                    part: {"patients": 9, "bscans": 90, "classes": {
+                        "NORMAL": {"patients": 6, "bscans": 60},
+                        "CNV": {"patients": 3, "bscans": 30}}}
+                    for part in ("train", "validation", "test")
+                },
+            },
+        },
+        "metrics": {
+            "fold_chosen_by": "best validation accuracy of all folds", "held_out": held,
+            "parity": {"pictures": 200, "difference": 3e-7},
+            "operating": {"thresholds": {"CNV": 0.25, "disease": None},
+                          "facts": {"bscans": 30, "patients": 3, "eyes": 3, "sensitivity": 0.95,
+                                    "eye_rule_not_fitted": ["CNV"]}},
+            "half": {"holds": False, "difference": 0.02, "pictures": 200, "same_class": True,
+                     "bytes_half": 15_500_000, "bytes_full": 30_800_000},
+        },
+    }  # fmt: skip
+
+
+def written(tmp_path: Path, *, views: str = "single", weights: str = "w") -> dict[str, Any]:
+    """Held-out figures from reports as the evaluation writes them."""
+    folder = RunFolder(tmp_path)
+    student = {
+        "model": {"weights_sha256": "w"},
+        "test": {"unfiltered": {"bscan": table(40, 4, 0.85), "eye": table(8, 4, 0.75),
+                                "patient": {"n": 0, "patients": 0}}},
+        "single": {"temperature": 1.1, "unfiltered": table(40, 4, 0.80)},
+    }  # fmt: skip
+    one = {"split_sha256": SPLIT.sha256, "views": views, "roles": {"student": student}}
+    run = {
+        "split_sha256": SPLIT.sha256,
+        "pooled": {"student": {"unfiltered": {"folds": [0, 1], "bscan": table(80, 9, 0.83)}}},
+        "signatures": [{"code": "fold-gap", "level": "warning", "message": "Folds differ.",
+                        "advice": "Look at them.", "details": ["patient 7"]}],
+    }  # fmt: skip
+    folder.fold(1).mkdir(parents=True)
+    (folder.fold(1) / "evaluation.json").write_text(json.dumps(one))
+    folder.report.write_text(json.dumps(run))
+    return held_out(folder, SPLIT, 1, weights)
+
+
+def test_figures_stand_with_their_number_and_interval(tmp_path: Path) -> None:
+    card = write_card(manifest(written(tmp_path)))
+    assert "| | B-scans (n 40, 4 patients) | eyes (n 8, 4 patients) |" in card
+    assert "| accuracy | 0.850 (0.800 to 0.900) | 0.750 (0.700 to 0.800) |" in card
+    assert "| kappa | – | – |" in card
+    assert "| ECE as shipped | 0.100 (0.050 to 0.150) | 0.100 (0.050 to 0.150) |" in card
+    assert "### The method: folds 0, 1 of the run" in card
+    assert "| | B-scans (n 80, 9 patients) |" in card
+    assert "| NORMAL | 38 | 3 | 0.900 (0.850 to 0.950) | – | 35 | 2 | 1 |" in card
+    assert "- **warning, fold-gap**: Folds differ. Look at them." in card
+
+
+def test_only_the_named_parts_of_a_report_reach_the_package(tmp_path: Path) -> None:
+    text = json.dumps(written(tmp_path))
+    assert "patient 7" not in text
+    assert "reliability" not in text
+    assert "secret" not in text
+
+
+def test_with_test_time_views_the_card_shows_the_plain_view_that_the_desktop_uses(
+    tmp_path: Path,
+) -> None:
+    held = written(tmp_path, views="tta")
+    assert held["fold"]["unfiltered"]["bscan"]["figures"]["accuracy"]["value"] == 0.80
+    assert set(held["fold"]["unfiltered"]) == {"bscan"}
+
+
+def test_an_evaluation_of_other_weights_or_of_another_split_is_passed_over(tmp_path: Path) -> None:
+    assert "fold" not in written(tmp_path, weights="other")
+    folder = RunFolder(tmp_path)
+    other = Split("n", SPLIT.classes, SPLIT.folds, {})
+    assert held_out(folder, other, 1, "w") == {}
+    folder.report.write_text("{")
+    assert set(held_out(folder, SPLIT, 1, "w")) == {"fold", "signatures"}
+
+
+def test_without_an_evaluation_the_card_says_so_and_warns_of_nothing() -> None:
+    card = write_card(manifest({}))
+    assert "**Not evaluated.**" in card
+    assert "## Warnings" not in card
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "| clinic | 9 | 90 | 3 | 30 |",
+        "Devices: Spectralis (120 B-scans).",
+        f"into 2 folds, sha256 {'s' * 64}; 4 patients of this fold were held out",
+        "- Image-level splitting would have put 17 across; here 0.",
+        "- Found while splitting: 3 pictures belong to several patients, who were united.",
+        "| CNV | 3 (30) | 3 (30) | 3 (30) |",
+        "Teacher started from: random, licence MIT",
+        "below the validation gate of 0.9.** Waiver: few / patients yet",
+        "Within the fold the **swa** weights were best",
+        "30 B-scans of 3 patients of the validation part, 3 eyes: temperature 0.8",
+        "from 0.400 on, after scale 1.5 and offset -0.5 (not fitted: too few eyes)",
+        "CNV: 95% of its validation B-scans lie at or above 0.250",
+        "on 200 validation B-scans: largest difference in probability 3.0e-07",
+        "(15.5 of 30.8 MB): largest difference in probability 2.0e-02 on 200 B-scans, same class; "
+        "not kept.",
+        "It may not be used",
+        "Research at the site that trained it",
+        "It calls every scan one of 2 classes.",
+    ],
+)
+def test_the_card_states(sentence: str) -> None:
+    assert sentence in write_card(manifest({}))
+
+
+def test_a_waiver_given_for_a_teacher_above_the_gate_is_no_failure() -> None:
+    values = copy.deepcopy(manifest({}))
+    values["training"]["teacher"]["validation"]["accuracy"] = 0.95
+    card = write_card(values)
+    assert "below the validation gate" not in card
+    assert "- Waiver: few / patients yet" in card
+
+
+def test_a_student_without_a_teacher_is_told_apart() -> None:
+    values = copy.deepcopy(manifest({}))
+    values["training"] |= {"teacher": {}, "waiver": ""}
+    assert "No teacher: trained on labels alone." in write_card(values)
+
+
+def test_texts_from_outside_cannot_break_a_table() -> None:
+    assert cell("a | b\n# c") == "a / b # c"
+    assert figure(None) == "–"
+    assert figure({"value": 0.5, "low": None, "high": None}) == "0.500"

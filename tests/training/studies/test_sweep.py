@@ -1,0 +1,151 @@
+"""Sweeps: cells share split and teachers, resume, say what is missing."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+
+from tests.training.studies.tiny_sweep import Trained, prepared, write_sweep
+from training.errors import TrainingError
+from training.events import Silent
+from training.learning.checkpoint import read_best
+from training.studies.sweep import run_sweep
+
+CELLS: dict[str, Any] = {
+    "online": {},
+    "offline": {"distill": {"soft_targets": "offline"}},
+    "alone": {"distill": {"soft_weight": 0.0, "hard_weight": 1.0}},
+}
+TABLES = {"reference": "online", "folds": [0], "seeds": [5], "cells": CELLS}
+
+
+def swept(place: dict[str, Any], sweep: Path, train: Any, **more: Any) -> dict[str, Any]:
+    return run_sweep(sweep, **place, events=Silent(), train=train, **more)
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("sweep")
+    place, sweep, train = prepared(folder), write_sweep(folder, TABLES), Trained()
+    table = swept(place, sweep, train)
+    return {"place": place, "sweep": sweep, "steps": train.steps, "table": table}
+
+
+def test_a_teacher_that_two_cells_share_is_trained_once(done: dict[str, Any]) -> None:
+    assert done["steps"] == [
+        "online teacher 5 0", "online distill 5 0", "offline distill 5 0", "alone distill 5 0",
+    ]  # fmt: skip
+
+
+def test_the_copied_teacher_is_the_one_that_was_trained(done: dict[str, Any]) -> None:
+    out = done["place"]["out"]
+    both = [
+        read_best(out / name / "seed-5" / "fold-0" / "teacher" / "best")[1]["weights_sha256"]
+        for name in ("online", "offline")
+    ]
+    assert both[0] == both[1]
+    assert not (out / "alone" / "seed-5" / "fold-0" / "teacher").exists()
+    copied = json.loads((out / "offline/seed-5/fold-0/teacher/copied.json").read_text())
+    assert copied == {"copied_from": "online/seed-5/fold-0/teacher"}
+
+
+def test_every_line_has_figures_hashes_and_a_paired_difference(done: dict[str, Any]) -> None:
+    lines = {line["name"]: line for line in done["table"]["sets"]["unfiltered"]}
+    assert list(lines) == ["online", "online: teacher", "offline", "alone"]
+    for name, line in lines.items():
+        assert line["finished"] == [[5, 0]]
+        assert line["missing"] == []
+        assert 0.0 <= line["figures"]["balanced_accuracy"]["mean"] <= 1.0
+        assert len(line["config_sha256"]) == 64
+        if name != "online":
+            assert line["paired"] == {"seeds": [5], "folds": [0], "patients": 3, "bscans": 9}
+    assert lines["online"]["difference"] is None
+    assert len({lines[name]["config_sha256"] for name in CELLS}) == 3
+
+
+def test_the_table_is_written_for_programs_spreadsheets_and_people(done: dict[str, Any]) -> None:
+    out = done["place"]["out"]
+    assert json.loads((out / "table.json").read_text()) == done["table"]
+    head, *rows = (out / "table.csv").read_text().splitlines()
+    assert head.startswith("name,finished,missing,balanced_accuracy_mean")
+    assert [row.split(",")[0] for row in rows] == ["online", "online: teacher", "offline", "alone"]
+    text = (out / "table.md").read_text()
+    assert "| online | 1 |" in text
+    assert "| reference |" in text
+    assert "# a test" in text
+
+
+def test_what_is_finished_is_found_finished(done: dict[str, Any]) -> None:
+    train = Trained()
+    again = swept(done["place"], done["sweep"], train)
+    assert train.steps == []
+    assert again == done["table"]
+
+
+def test_a_part_of_the_cells_gives_a_table_that_says_what_is_missing(
+    done: dict[str, Any], tmp_path: Path
+) -> None:
+    hotter: dict[str, Any] = {"hot": {"distill": {"temperature": 8.0}}}
+    wider = {**TABLES, "cells": CELLS | hotter}
+    sweep = write_sweep(tmp_path, wider)
+    train = Trained()
+    table = swept(done["place"], sweep, train, cells=["alone"])
+    assert train.steps == []
+    hot = table["sets"]["unfiltered"][-1]
+    assert hot["name"] == "hot"
+    assert hot["finished"] == []
+    assert hot["missing"] == [[5, 0, "not finished"]]
+    assert hot["figures"]["accuracy"]["mean"] is None
+    assert hot["difference"] is None
+    text = (done["place"]["out"] / "table.md").read_text()
+    assert "hot: seed 5, fold 0: not finished" in text
+    assert "| hot | 0 of 1 | missing" in text
+
+
+def test_another_base_in_the_same_folder_is_refused(done: dict[str, Any]) -> None:
+    with pytest.raises(TrainingError) as caught:
+        swept(done["place"], done["sweep"], Trained(), words=["student.epochs=2"])
+    assert caught.value.code == "other-sweep"
+    assert "base" in caught.value.message
+
+
+def test_a_failed_cell_is_said_and_the_others_go_on(tmp_path: Path) -> None:
+    place, sweep = prepared(tmp_path), write_sweep(tmp_path, TABLES)
+
+    def fails(run: Any, step: str, fold: int, events: Any) -> None:
+        name = run.folder.root.parent.name
+        tried.append(f"{name} {step}")
+        raise TrainingError("diverged", "no numbers")
+
+    tried: list[str] = []
+    with pytest.raises(TrainingError) as caught:
+        swept(place, sweep, fails)
+    assert caught.value.code == "cells-failed"
+    assert tried == ["online teacher", "offline teacher", "alone distill"]
+    lines = json.loads((place["out"] / "table.json").read_text())["sets"]["unfiltered"]
+    assert [line["missing"] for line in lines] == [[[5, 0, "diverged"]]] * 3
+
+
+def test_what_another_job_works_on_is_left_to_it(tmp_path: Path) -> None:
+    place, sweep = prepared(tmp_path), write_sweep(tmp_path, TABLES)
+    tried: list[str] = []
+
+    def never(run: Any, step: str, fold: int, events: Any) -> None:
+        tried.append(f"{run.folder.root.parent.name} {step}")
+        raise TrainingError("diverged", "no numbers")
+
+    folder = place["out"] / "online" / "seed-5" / "fold-0"
+    folder.mkdir(parents=True)
+    with FileLock(folder / ".unit.lock"), pytest.raises(TrainingError):
+        swept(place, sweep, never)
+    assert tried == ["offline teacher", "alone distill"]
+
+
+def test_a_second_modality_needs_pictures_of_it_before_any_epoch(tmp_path: Path) -> None:
+    cells = {"oct": {}, "both": {"teacher": {"fundus_model": "test_convnext"}}}
+    sweep = write_sweep(tmp_path, {"reference": "oct", "cells": cells})
+    with pytest.raises(TrainingError) as caught:
+        swept(prepared(tmp_path), sweep, Trained())
+    assert caught.value.code == "no-fundus"

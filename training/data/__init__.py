@@ -1,0 +1,1 @@
+"""From files to batches: manifest, reading, selection, cache, random views."""

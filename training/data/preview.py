@@ -1,0 +1,116 @@
+"""A sheet of pictures for a person to check what the networks are shown.
+
+One B-scan a row: what it looks like in use, the view without chance, then random views. The sheet
+holds no names, since file names may hold a patient's.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from training.data.augment import augmented
+from training.data.batches import Pictures, view_rng
+from training.data.manifest import Row, write_whole
+from training.errors import TrainingError
+from training.recipe import AugmentConfig
+
+Grey = NDArray[np.uint8]
+
+_GAP = 4
+_PAPER, _INK = 255, 40
+_HEADING = 22
+
+
+def write_preview(
+    path: Path,
+    cache: Pictures,
+    rows: Sequence[Row],
+    config: AugmentConfig,
+    *,
+    views: int = 6,
+    most: int = 12,
+    seed: int = 0,
+    side: int = 224,
+) -> tuple[Row, ...]:
+    """Write the sheet as PNG; an older one is replaced at once.
+
+    Args:
+        path: Of the PNG.
+        cache: Pictures of the rows.
+        rows: B-scans; every so many of them are shown.
+        config: The random views.
+        views: Random views a B-scan, those of epochs 0, 1, ….
+        most: Most B-scans on the sheet.
+        seed: Of the run: the sheet shows what its training will really see.
+        side: Width of a picture on the sheet, in pixels.
+
+    Returns:
+        The rows that are shown, from top to bottom.
+
+    Raises:
+        TrainingError: ``no-data`` without rows.
+    """
+    if not rows:
+        raise TrainingError("no-data", "There is no B-scan to show.")
+    shown = _spread(rows, most)
+    lines = [
+        _line(cache, int(place), row, config, views=views, seed=seed)
+        for place, row in zip(cache.positions(shown), shown, strict=True)
+    ]
+    encoded, data = cv2.imencode(".png", _sheet(lines, side))
+    if not encoded:
+        raise TrainingError("preview-failed", "The preview cannot be written as a picture.")
+    write_whole(path, data.tobytes())
+    return shown
+
+
+def _spread(rows: Sequence[Row], most: int) -> tuple[Row, ...]:
+    """So many rows at most, from the first to the last at even distances."""
+    picked = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
+    return tuple(rows[int(at)] for at in np.unique(picked))
+
+
+def _line(
+    cache: Pictures, place: int, row: Row, config: AugmentConfig, *, views: int, seed: int
+) -> list[Grey]:
+    """Exact view, centre crop, random views."""
+    enlarged = cache.enlarged(place)
+    top, left = ((enlarged.shape[k] - cache.size[k]) // 2 for k in (0, 1))
+    centre = enlarged[top : top + cache.size[0], left : left + cache.size[1]]
+    exact = np.floor(cache.exact(place) * 255.0 + 0.5).astype(np.uint8)
+    random = [
+        augmented(enlarged, cache.size, config, view_rng(seed, epoch, row))
+        for epoch in range(views)
+    ]
+    return [exact, np.asarray(centre), *random]
+
+
+def _fitted(picture: Grey, width: int, height: int) -> Grey:
+    shrinks = width <= picture.shape[1]
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_NEAREST
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=how), dtype=np.uint8)
+
+
+def _sheet(lines: list[list[Grey]], width: int) -> Grey:
+    """Lay the pictures out under headings, each so many pixels wide."""
+    rows, columns = lines[0][0].shape
+    height = max(1, round(width * rows / columns))
+    shape = (
+        _HEADING + len(lines) * (height + _GAP) + _GAP,
+        len(lines[0]) * (width + _GAP) + _GAP,
+    )
+    sheet = np.full(shape, _PAPER, dtype=np.uint8)
+    for column in range(len(lines[0])):
+        left = _GAP + column * (width + _GAP)
+        heading = ("in use", "centre")[column] if column < 2 else f"view {column - 1}"
+        cv2.putText(
+            sheet, heading, (left, _HEADING - 6), cv2.FONT_HERSHEY_SIMPLEX, 0.45, _INK, 1,
+            cv2.LINE_AA,
+        )  # fmt: skip
+        for place, line in enumerate(lines):
+            top = _HEADING + _GAP + place * (height + _GAP)
+            sheet[top : top + height, left : left + width] = _fitted(line[column], width, height)
+    return sheet

@@ -1,0 +1,258 @@
+"""Any B-scan of a manifest as 8-bit grey, by the same code that the desktop reads it with.
+
+Pictures and DICOM go through `kdoct_desktop.io`; MetaImage and npz, which the desktop does not
+open, through small readers of their own with the same grey transform. What cannot be read is an
+error: there is no picture that stands for a missing one.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from kdoct_desktop.domain.errors import IngestError
+from kdoct_desktop.domain.volume import OctVolume
+from kdoct_desktop.io import image_pixels
+from kdoct_desktop.io.child import Workspace
+from kdoct_desktop.io.limits import Limits
+from kdoct_desktop.io.readers import open_volumes
+from training.data import metaimage
+from training.data.npz_frames import NpzFrames
+from training.errors import TrainingError
+
+Grey = NDArray[np.uint8]
+T = TypeVar("T")
+ARRAY_MARK = "::"
+"""Between an npz file and the name of its array: ``octmnist_224.npz::train_images``."""
+
+_LIMITS = Limits()
+_SMALLEST = 16
+_PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
+_FUNDUS_MODES = {"L", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
+
+
+def read_picture(root: Path, path: str, frame: int = 0) -> Grey:
+    """One B-scan.
+
+    Args:
+        root: Data folder.
+        path: File relative to it with forward slashes; an array of an npz archive after ``::``.
+        frame: Page of a picture file, first index of an npz array, z of a MetaImage, or B-scan of
+            a DICOM file in the order in which `dicom_volumes` gives them.
+
+    Returns:
+        uint8 grey values, axes (depth, ascan), that may be written to.
+
+    Raises:
+        TrainingError: ``unreadable-file``: missing, damaged, of no known kind, no grey picture.
+    """
+    name = f"{path} #{frame}" if frame else path
+    return _guarded(name, lambda: _checked(_read(_full(root, path), _array(path), frame)))
+
+
+def count_frames(root: Path, path: str) -> int:
+    """How many B-scans a file holds, in the sense of ``frame`` of `read_picture`.
+
+    Raises:
+        TrainingError: ``unreadable-file``.
+    """
+    return _guarded(path, lambda: _count(_full(root, path), _array(path)))
+
+
+def dicom_volumes(root: Path, path: str) -> tuple[OctVolume, ...]:
+    """All volumes of one DICOM file; the last file of each thread stays open.
+
+    Raises:
+        TrainingError: ``unreadable-file``: any part of it was refused.
+    """
+    return _guarded(path, lambda: _volumes(_full(root, path)))
+
+
+def read_fundus(root: Path, path: str) -> Grey:
+    """A fundus photograph: uint8, axes (row, column, RGB); a grey one three times.
+
+    Raises:
+        TrainingError: ``unreadable-file``.
+    """
+
+    def read() -> Grey:
+        with Image.open(_full(root, path), formats=("PNG", "JPEG", "TIFF", "BMP")) as image:
+            if max(image.size) > _LIMITS.rows or min(image.size) < _SMALLEST:
+                raise IngestError("too-large", "The photograph has an impossible size.")
+            if image.mode not in _FUNDUS_MODES:
+                raise IngestError("unsupported-depth", "This kind of pixels is not read.")
+            image.load()
+            return np.array(image.convert("RGB"))
+
+    return _guarded(path, read)
+
+
+def picture_sha256(picture: Grey) -> str:
+    """Hexadecimal sha256 over shape and grey values, whatever file they came from."""
+    digest = hashlib.sha256(f"{picture.shape[0]}x{picture.shape[1]}:".encode())
+    digest.update(np.ascontiguousarray(picture, dtype=np.uint8).data)
+    return digest.hexdigest()
+
+
+def _guarded(name: str, work: Callable[[], T]) -> T:
+    """Do `work`; whatever a foreign file makes go wrong becomes one sentence with its name."""
+    try:
+        return work()
+    except TrainingError:
+        raise
+    except IngestError as error:
+        reason = error.message
+    except FileNotFoundError:
+        reason = "The file does not exist."
+    except MemoryError:
+        reason = "It does not fit into the free memory."
+    except Exception:  # noqa: BLE001 - the reader boundary: details may hold patient data
+        reason = "The file is damaged or not what it claims to be."
+    raise TrainingError("unreadable-file", f"{name} cannot be read: {reason}")
+
+
+def _full(root: Path, path: str) -> Path:
+    relative = PurePosixPath(path.partition(ARRAY_MARK)[0])
+    if relative.is_absolute() or ".." in relative.parts or not relative.parts:
+        raise IngestError("missing-path", "The path leads out of the data folder.")
+    return root / relative
+
+
+def _array(path: str) -> str:
+    return path.partition(ARRAY_MARK)[2]
+
+
+def _checked(picture: Grey) -> Grey:
+    if picture.ndim != 2 or min(picture.shape) < _SMALLEST:
+        raise IngestError("not-an-oct-picture", "The picture is too small to be a B-scan.")
+    return picture if picture.flags.writeable else picture.copy()
+
+
+def _read(path: Path, array: str, frame: int) -> Grey:
+    if not 0 <= frame < _count(path, array):
+        raise IngestError("truncated-file", "The file holds fewer B-scans.")
+    if array:
+        return _archive(path, array).read(frame)
+    kind = _kind(path)
+    if kind == "metaimage":
+        return metaimage.read_bscan(path, _meta_header(*_state(path)), frame)
+    if kind == "dicom":
+        return _bscan(_volumes(path), frame)
+    asked = {"path": str(path), "indices": [frame]}
+    (message, pixels), = image_pixels.read_frames(_workspace(), asked)  # fmt: skip
+    rows, columns = (int(length) for length in message["shape"])
+    picture = np.asarray(pixels, dtype=np.uint8).reshape(rows, columns)
+    if kind == "jpeg" and _ends_early(picture):
+        raise IngestError("damaged-picture", "The picture ends early; export it again.")
+    return picture
+
+
+def _ends_early(picture: Grey) -> bool:
+    """Whether the last block of a JPEG was never decoded.
+
+    A JPEG that lost its end but for the end mark is no error for libjpeg: it fills blocks that
+    have no data with grey 128, to the last bit, which no scan shows in a corner.
+    """
+    rows, columns = ((length - 1) % 8 + 1 for length in picture.shape)
+    return bool((picture[-rows:, -columns:] == 128).all())
+
+
+def _bscan(volumes: tuple[OctVolume, ...], frame: int) -> Grey:
+    for volume in volumes:
+        if frame < volume.bscan_count:
+            return np.asarray(volume.voxels[frame], dtype=np.uint8)
+        frame -= volume.bscan_count
+    raise IngestError("truncated-file", "The file holds fewer B-scans.")
+
+
+def _count(path: Path, array: str) -> int:
+    if array:
+        return _archive(path, array).frames
+    kind = _kind(path)
+    if kind == "metaimage":
+        return _meta_header(*_state(path)).bscans
+    if kind == "dicom":
+        return sum(volume.bscan_count for volume in _volumes(path))
+    return _pages(*_state(path))
+
+
+def _kind(path: Path) -> str:
+    """What the first bytes say; the name does not count."""
+    with path.open("rb") as stream:
+        head = stream.read(512)
+    if head[128:132] == b"DICM":
+        return "dicom"
+    if head.startswith(_PICTURES):
+        return "jpeg" if head.startswith(b"\xff\xd8") else "picture"
+    if metaimage.is_metaimage(head):
+        return "metaimage"
+    text = "The file is empty." if not head else "The file is in no format that is read."
+    raise IngestError("not-recognised", text)
+
+
+def _state(path: Path) -> tuple[Path, int, int]:
+    """A key that changes with the file."""
+    state = path.stat()
+    return path, state.st_size, state.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=256)
+def _pages(path: Path, size: int, changed: int) -> int:
+    """Pages of a picture file, each held against the desktop's limits."""
+    del size, changed
+    asked: dict[str, Any] = {"path": str(path), "limits": dataclasses.asdict(_LIMITS)}
+    (message, _), = image_pixels.read_header(_workspace(), asked)  # fmt: skip
+    return len(message["info"]["pages"])
+
+
+@functools.lru_cache(maxsize=256)
+def _meta_header(path: Path, size: int, changed: int) -> metaimage.MetaHeader:
+    del size, changed
+    return metaimage.read_header(path, _LIMITS)
+
+
+def _workspace() -> Workspace:
+    return Workspace(Path(tempfile.gettempdir()))
+
+
+class _Last(threading.local):
+    """What this thread opened last, so that neighbouring frames are not decoded again."""
+
+    volumes: tuple[tuple[Path, int, int], tuple[OctVolume, ...]] | None = None
+    archive: tuple[tuple[tuple[Path, int, int], str], NpzFrames] | None = None
+
+
+_last = _Last()
+
+
+def _volumes(path: Path) -> tuple[OctVolume, ...]:
+    if _kind(path) != "dicom":
+        raise IngestError("not-dicom", "The file is no DICOM file.")
+    key = _state(path)
+    if _last.volumes is None or _last.volumes[0] != key:
+        opened = open_volumes(path)
+        if opened.problems:
+            raise IngestError(opened.problems[0].code, opened.problems[0].message)
+        found = tuple(volume for study in opened.studies for volume in study.volumes)
+        if not found:
+            raise IngestError("empty-input", "The file holds no B-scan.")
+        _last.volumes = key, found
+    return _last.volumes[1]
+
+
+def _archive(path: Path, array: str) -> NpzFrames:
+    key = (_state(path), array)
+    if _last.archive is None or _last.archive[0] != key:
+        if _last.archive is not None:
+            _last.archive[1].close()
+            _last.archive = None
+        _last.archive = key, NpzFrames(path, array, _LIMITS)
+    return _last.archive[1]

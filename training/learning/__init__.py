@@ -1,0 +1,1 @@
+"""Training: losses, steps, epochs, checkpoints; the teacher and its distillation."""

@@ -1,0 +1,78 @@
+"""All folds of a run: evaluate what is not evaluated, then report, figures and summary."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from training.config import Config
+from training.data.manifest import Manifest, write_whole
+from training.events import Events, Silent
+from training.measure.cv_report import build_report, gather
+from training.measure.evaluate_fold import FAITHFUL, evaluate_fold
+from training.run_folder import ROLES, RunFolder
+from training.splits.split import Split
+
+
+def evaluate_run(
+    root_data: Path,
+    folder: RunFolder,
+    manifest: Manifest,
+    split: Split,
+    config: Config,
+    events: Events | None = None,
+    *,
+    faithful: int = FAITHFUL,
+    device: str | None = None,
+) -> dict[str, Any]:
+    """Write ``cv_report.json``, the figures, ``summary.html`` and ``summary.pdf``.
+
+    Folds without a network are named as missing; answers that are saved are not asked for again.
+
+    Args:
+        root_data: Data folder.
+        folder: Of the run.
+        manifest: All rows.
+        split: All folds.
+        config: Of the run.
+        events: Told of the progress and of every signature.
+        faithful: B-scans of the deletion and insertion curves of each fold.
+        device: Where to compute; None as configured.
+
+    Returns:
+        The report.
+
+    Raises:
+        TrainingError: As `evaluate_fold`; ``nothing-to-evaluate`` where no fold has a network.
+    """
+    from training.measure.figures import draw_figures
+    from training.measure.summary import write_summary
+
+    speak = events or Silent()
+    for fold in range(len(split.folds)):
+        if any((folder.best(fold, role) / "model.json").is_file() for role in ROLES):
+            evaluate_fold(
+                root_data, folder, fold, manifest, split, config, speak,
+                faithful=faithful, device=device,
+            )  # fmt: skip
+    gathered = gather(folder, manifest, split, config)
+    report = build_report(gathered, folder, manifest, split, config)
+    text = json.dumps(report, indent=1, allow_nan=False) + "\n"
+    write_whole(folder.report, text.encode())
+    figures = draw_figures(report, gathered, folder)
+    write_summary(report, figures, folder.root)
+    for one in report["signatures"]:
+        speak.warning(one["code"], f"{one['message']} {one['advice']}", one["details"])
+    speak.done("evaluate", _for_people(report))
+    return report
+
+
+def _for_people(report: dict[str, Any]) -> dict[str, Any]:
+    """Pooled figures of the set that was asked for."""
+    shown: dict[str, Any] = {"folds": len(report["folds"])}
+    for role in ROLES:
+        one = report["pooled"].get(role, {}).get(report["primary"])
+        if one is not None:
+            figures = one["bscan"]["figures"]
+            shown[f"{role} accuracy"] = figures["accuracy"]["value"]
+            shown[f"{role} disease sensitivity"] = figures["disease_sensitivity"]["value"]
+    return shown

@@ -1,0 +1,1 @@
+"""Teacher and student over any timm trunk, and the weights they start from."""

@@ -1,0 +1,1 @@
+"""Lesions painted into real normal B-scans, with exact masks."""

@@ -1,0 +1,1 @@
+"""What can be known before an epoch is spent: machine, data, memory, time."""

@@ -1,0 +1,1 @@
+"""From chosen weights to a signed package with its card."""

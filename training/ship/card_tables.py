@@ -1,0 +1,118 @@
+"""The tables of figures on a model card: held-out sets, classes, warnings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+SHOWN = (
+    ("accuracy", "accuracy"),
+    ("macro_sensitivity", "macro sensitivity"),
+    ("macro_specificity", "macro specificity"),
+    ("macro_auroc", "macro AUROC"),
+    ("macro_f1", "macro F1"),
+    ("kappa", "kappa"),
+    ("disease_sensitivity", "disease-versus-normal sensitivity"),
+    ("disease_specificity", "disease-versus-normal specificity"),
+)
+SETS = {
+    "filtered": "only B-scans whose label is the class of their volume",
+    "unfiltered": "all labelled B-scans",
+}
+LEVELS = (("bscan", "B-scans"), ("eye", "eyes"), ("patient", "patients"))
+
+
+def held_out_text(held: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+    """Held-out figures of the network and of the method; says so where nothing was evaluated.
+
+    Args:
+        held: From `training.ship.package_report.held_out`.
+        training: Table of the package's manifest.
+    """
+    if not held:
+        return (
+            "## Held-out figures\n\n"
+            "**Not evaluated.** This package was written before the run was evaluated."
+        )
+    lines = [
+        "## Held-out figures\n",
+        "On patients that no weight, threshold or temperature has seen. Intervals are 95 %, by "
+        "bootstrap over patients; from fewer than about 20 patients they are too narrow.",
+    ]
+    titles = (
+        ("fold", f"This network, held-out patients of fold {training['fold']}"),
+        ("all_folds", "The method: {folds} of the run, each with its own network"),
+    )
+    for name, title in titles:
+        for kind, tables in held.get(name, {}).items():
+            folds = "folds " + ", ".join(map(str, tables.get("folds", ())))
+            heading = f"{title.format(folds=folds)}: {SETS[kind]}"
+            lines += ["", f"### {heading}", "", *_levels(tables)]
+            lines += ["", *_classes(tables.get("bscan", {}))]
+    return "\n".join(lines)
+
+
+def _levels(tables: Mapping[str, Any]) -> list[str]:
+    """One column a level, one line a figure."""
+    there = [(key, title) for key, title in LEVELS if tables.get(key, {}).get("n")]
+    if not there:
+        return ["No labelled B-scan was held out."]
+    counts = [f"{title} (n {tables[key]['n']}, {tables[key]['patients']} patients)"
+              for key, title in there]  # fmt: skip
+    lines = ["| | " + " | ".join(counts) + " |", "|---" * (1 + len(there)) + "|"]
+    for name, words in SHOWN:
+        cells = [figure(tables[key]["figures"].get(name)) for key, _ in there]
+        lines.append(f"| {words} | " + " | ".join(cells) + " |")
+    for name, words in (("ece_before", "ECE at temperature 1"), ("ece_after", "ECE as shipped")):
+        cells = [figure(tables[key].get("calibration", {}).get(name)) for key, _ in there]
+        if any(one != figure(None) for one in cells):
+            lines.append(f"| {words} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _classes(table: Mapping[str, Any]) -> list[str]:
+    """Recall, AUROC and confusion of each class, at B-scan level."""
+    if not table.get("n"):
+        return []
+    codes = list(table["classes"])
+    called = [*codes, "no call"]
+    lines = [
+        "| true class | B-scans | patients | recall | AUROC | "
+        + " | ".join(f"→ {code}" for code in called) + " |",
+        "|---" * (5 + len(called)) + "|",
+    ]  # fmt: skip
+    for code, counts in zip(codes, table["confusion"], strict=True):
+        one = table["classes"][code]
+        cells = [*map(str, counts), *[""] * (len(called) - len(counts))]
+        lines.append(
+            f"| {code} | {one['n']} | {one['patients']} | {figure(one.get('recall'))} | "
+            f"{figure(one.get('auroc'))} | " + " | ".join(cells) + " |"
+        )
+    return lines
+
+
+def warnings_text(held: Mapping[str, Any]) -> str:
+    """Failure signatures; empty where the run was not evaluated as a whole."""
+    if not held.get("all_folds"):
+        return ""
+    found: Sequence[Mapping[str, Any]] = held["signatures"]
+    if not found:
+        return "## Warnings of the evaluation\n\nNone of the known failure signatures was found."
+    lines = [
+        f"- **{cell(one['level'])}, {cell(one['code'])}**: {cell(one['message'])} "
+        f"{cell(one['advice'])}"
+        for one in found
+    ]
+    return "## Warnings of the evaluation\n\n" + "\n".join(lines)
+
+
+def figure(one: Mapping[str, Any] | None) -> str:
+    """A figure with its interval, as the card prints it; a dash where there is none."""
+    if not one or one.get("value") is None:
+        return "–"
+    if one.get("low") is None or one.get("high") is None:
+        return f"{one['value']:.3f}"
+    return f"{one['value']:.3f} ({one['low']:.3f} to {one['high']:.3f})"
+
+
+def cell(text: str) -> str:
+    """A text from outside, in one line and without table marks."""
+    return " ".join(str(text).replace("|", "/").split())

@@ -1,0 +1,185 @@
+"""What an export measures: which student, its graph, parity, the numbers beside it, the variant."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kdoct_desktop.inference.input_spec import InputSpec
+from kdoct_desktop.inference.preprocess import preprocess
+from training.config import Config
+from training.data.fold_data import FoldData
+from training.data.manifest import Manifest
+from training.data.predictions import Predictions, load_predictions
+from training.data.read_picture import read_picture
+from training.errors import TrainingError
+from training.events import Events
+from training.learning.checkpoint import LoadedModel, read_best
+from training.measure.calibrate import Calibration
+from training.measure.predicting import predict
+from training.measure.scoring import choose_operating
+from training.measure.thresholds import Operating
+from training.networks.models import Network
+from training.phantom import CONDITIONS, PhantomSpec, generate
+from training.run_folder import RunFolder
+from training.ship.export import Parity, check_parity, onnx_runner, to_onnx
+from training.ship.half import HalfParity, compare_half, half_weights
+from training.splits.split import Split
+
+Array = NDArray[np.float32]
+
+PARITY_PICTURES = 200
+GOLDEN_STYLES = ("spectralis", "cirrus")
+STEPS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ready:
+    """Everything that a package is written from.
+
+    Attributes:
+        facts: Of the student.
+        network: The student.
+        graph: ONNX file.
+        spec: Its input.
+        operating: What the validation part chose, with what it rests on.
+        calibration: What of it goes beside the network.
+        golden: Inputs of the golden sample, drawn.
+        parity: Graph against network.
+        half: The variant and how far it is; None where it was not asked for.
+    """
+
+    facts: dict[str, Any]
+    network: Network
+    graph: bytes
+    spec: InputSpec
+    operating: Operating
+    calibration: Calibration
+    golden: Array
+    parity: Parity
+    half: tuple[bytes, HalfParity] | None
+
+
+def best_fold(folder: RunFolder, split: Split) -> int:
+    """The fold whose student was best on its validation part; ties by lower loss, then number.
+
+    Raises:
+        TrainingError: ``no-model``: no fold has a student; or ``tampered-model``.
+    """
+    found: list[tuple[float, float, int]] = []
+    for fold in range(len(split.folds)):
+        place = folder.best(fold, "student")
+        if (place / "model.json").exists():
+            _, facts = read_best(place)
+            figures = facts["validation"][facts["chosen"]]
+            found.append((-figures["accuracy"], figures["loss"], fold))
+    if not found:
+        raise TrainingError("no-model", "No fold has a finished student; distil one first.")
+    return min(found)[2]
+
+
+def check_student(
+    facts: dict[str, Any], config: Config, manifest: Manifest, split: Split, fold: int
+) -> None:
+    """Refuse a student of another run.
+
+    Raises:
+        TrainingError: ``wrong-student``, with what differs.
+    """
+    wanted = {
+        "role": "student",
+        "fold": fold,
+        "split_sha256": split.sha256,
+        "manifest_sha256": manifest.sha256,
+        "classes": list(config.classes.codes),
+        "input": config.input.spec.to_json(),
+    }
+    wrong = [name for name, value in wanted.items() if facts.get(name) != value]
+    if wrong:
+        raise TrainingError(
+            "wrong-student",
+            "The student in this folder was trained with another "
+            f"{', '.join(wrong)} than this run says; export it with its own run.",
+        )
+
+
+def phantom_inputs(spec: InputSpec) -> Array:
+    """Inputs for the golden sample, axes (n, channel, row, column): drawn, no patient in them."""
+    pictures = [
+        generate(
+            PhantomSpec(seed=900 + k, condition=condition, bscans=1, style=style, localizer_size=0)
+        ).voxels[0]
+        for k, (style, condition) in enumerate((s, c) for s in GOLDEN_STYLES for c in CONDITIONS)
+    ]
+    return np.stack([preprocess(picture, spec)[0] for picture in pictures])
+
+
+def parity_inputs(data: FoldData, spec: InputSpec) -> Array:
+    """Inputs of validation B-scans, spread over all of them: `PARITY_PICTURES`, or all."""
+    rows = data.validation.rows
+    at = np.unique(np.linspace(0, len(rows) - 1, min(PARITY_PICTURES, len(rows))).round())
+    pictures = (read_picture(data.root, rows[int(k)].path, rows[int(k)].frame) for k in at)
+    return np.stack([preprocess(picture, spec)[0] for picture in pictures])
+
+
+def measured(
+    student: LoadedModel, folder: RunFolder, data: FoldData, config: Config, events: Events
+) -> Ready:
+    """Graph, parity, the numbers beside the network, and the variant.
+
+    Raises:
+        TrainingError: ``parity``, ``wrong-student``, or ``no-embedding`` where a class has no
+            validation B-scan.
+    """
+    network = student.network
+    if not isinstance(network, Network):
+        raise TrainingError("wrong-student", "Only a student can be exported.")
+    spec = config.input.spec
+    events.progress(1, STEPS, "export: making the graph")
+    graph = to_onnx(network, spec)
+    events.progress(2, STEPS, "export: comparing graph and network")
+    inputs = parity_inputs(data, spec)
+    parity = check_parity(network, onnx_runner(graph), inputs)
+    events.progress(3, STEPS, "export: temperature, eye rule and limits")
+    operating = _operating(student, folder, data, config, events)
+    calibration = operating.calibration()
+    half = None
+    if config.export.half:
+        variant = half_weights(graph)
+        half = (
+            variant,
+            compare_half(
+                graph, variant, inputs, means=calibration.means, temperature=calibration.temperature
+            ),
+        )
+    return Ready(
+        student.facts, network, graph, spec, operating, calibration, phantom_inputs(spec), parity,
+        half,
+    )  # fmt: skip
+
+
+def _operating(
+    student: LoadedModel, folder: RunFolder, data: FoldData, config: Config, events: Events
+) -> Operating:
+    """What the validation part chooses, from stored answers where they are this network's."""
+    answers = stored_answers(folder, data, student.facts)
+    if answers is None:
+        facts = {"role": "student", "fold": data.fold, "part": "validation"}
+        answers = predict(
+            student.network, config, data.root, data.manifest, data.validation,
+            facts=facts, events=events,
+        )  # fmt: skip
+    rows = [data.manifest.rows[k] for k in answers.rows]
+    return choose_operating(answers, rows, config)
+
+
+def stored_answers(folder: RunFolder, data: FoldData, facts: dict[str, Any]) -> Predictions | None:
+    """Validation answers that the evaluation has kept; None where they are not of these weights."""
+    path = folder.predictions(data.fold, "student", "validation")
+    if not path.exists():
+        return None
+    answers = load_predictions(path, split_sha256=data.split.sha256)
+    wanted = {"views": "single", "weights_sha256": facts["weights_sha256"]}
+    same = all(answers.facts.get(name) == value for name, value in wanted.items())
+    return answers if same else None

@@ -1,0 +1,93 @@
+"""The figures of the evaluation that a package repeats, and only those: no patient is in them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from training.run_folder import RunFolder
+from training.splits.split import Split
+
+LEVELS = ("bscan", "eye", "patient")
+SETS = ("filtered", "unfiltered")
+_KEPT = ("n", "patients", "no_call", "confusion", "figures", "classes", "thresholds", "states")
+_CALIBRATION = ("ece_before", "ece_after", "log_loss_before", "log_loss_after")
+
+
+def held_out(folder: RunFolder, split: Split, fold: int, weights_sha256: str) -> dict[str, Any]:
+    """What was measured on held-out patients.
+
+    Args:
+        folder: The run.
+        split: Of the run; a report of another one is passed over.
+        fold: The exported one.
+        weights_sha256: Of the exported student; an evaluation of other weights is passed over.
+
+    Returns:
+        ``fold`` (this network) and ``all_folds`` (the method), each a test set (``filtered``,
+        ``unfiltered``) to a level to its table; ``signatures``: sentences of each warning.
+        Empty where nothing was evaluated.
+    """
+    one = _read(folder.fold(fold) / "evaluation.json", split)
+    run = _read(folder.report, split)
+    found: dict[str, Any] = {}
+    student = _at(one, "roles", "student")
+    if _at(student, "model").get("weights_sha256") == weights_sha256:
+        found["fold"] = _sets(_single_view(student, str(one.get("views"))))
+    whole = _sets(_at(run, "pooled", "student"))
+    if whole:
+        found["all_folds"] = whole
+    if found:
+        found["signatures"] = _signatures(run)
+    return found
+
+
+def _read(path: Path, split: Split) -> dict[str, Any]:
+    """A report of this split; empty where there is none."""
+    try:
+        values = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    same = isinstance(values, dict) and values.get("split_sha256") == split.sha256
+    return values if same else {}
+
+
+def _single_view(student: Mapping[str, Any], views: str) -> dict[str, Any]:
+    """Tables of the plain view, which is what the desktop uses unless a person asks for more."""
+    if views == "single":
+        return _at(student, "test")
+    return {name: {"bscan": one} for name, one in _at(student, "single").items() if name in SETS}
+
+
+def _sets(tables: Mapping[str, Any]) -> dict[str, Any]:
+    """Test set to level to table, with the folds where several are pooled."""
+    found: dict[str, Any] = {}
+    for name in SETS:
+        one = tables.get(name)
+        if isinstance(one, Mapping):
+            found[name] = {level: _table(one[level]) for level in LEVELS if level in one}
+            if "folds" in one:
+                found[name]["folds"] = list(one["folds"])
+    return found
+
+
+def _table(table: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a table that the card shows."""
+    ready = {name: table[name] for name in _KEPT if name in table}
+    calibration = _at(table, "calibration")
+    kept = {name: calibration[name] for name in _CALIBRATION if name in calibration}
+    return {**ready, "calibration": kept} if kept else ready
+
+
+def _signatures(run: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Code, level and sentences of each failure signature; its details are for the site alone."""
+    names = ("code", "level", "message", "advice")
+    return [{name: str(one.get(name, "")) for name in names} for one in run.get("signatures", ())]
+
+
+def _at(values: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """A nested table; empty where any of the names is missing."""
+    for name in names:
+        inner = values.get(name)
+        values = inner if isinstance(inner, Mapping) else {}
+    return dict(values)

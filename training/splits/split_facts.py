@@ -1,0 +1,153 @@
+"""What a split says about itself: counts, copies, and warnings for people, as plain values."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from training.config import Config
+from training.data.select_rows import UNLABELLED, Selected
+from training.splits.duplicates import Duplicates
+from training.splits.leak_report import ELSEWHERE, parts_of
+from training.splits.split import PARTS, Fold
+
+MOST_LINES = 200
+"""Lines of a list that are kept; the count says how many there are."""
+WARNINGS = {
+    "mixed-up-labels": "pictures stand under several classes; look at them, one of the labels is "
+    "wrong.",
+    "duplicate-across-classes": "pictures stand in volumes of different classes; their patients "
+    "were united.",
+    "shared-pictures": "pictures belong to several patients, who were united.",
+    "near-duplicates": "pairs of pictures of different patients are nearly the same; the patients "
+    "were united. Look at some: if they show different eyes, lower split.near_duplicate_bits.",
+    "featureless": "B-scans show nothing; leave them out, or label them as ungradable.",
+    "left-out-patients": "patients share pictures with the official test part and take no part.",
+    "part-without-class": "parts of folds lack a class; there are too few patients of it.",
+}
+"""Code of each warning, and its sentence after the number of lines."""
+
+
+def split_facts(
+    selected: Selected, folds: Sequence[Fold], duplicates: Duplicates, config: Config
+) -> dict[str, Any]:
+    """Seed, sizes, copies and warnings of a split.
+
+    Args:
+        selected: Rows that the folds divide, unlabelled ones included.
+        folds: The division.
+        duplicates: Who was united, and why.
+        config: Classes and rules.
+
+    Returns:
+        Plain values; ``warnings`` is a list of code, message and details, ready for `Events`.
+    """
+    rules = config.split
+    codes = config.classes.codes
+    counts = [_fold_counts(selected, fold, codes) for fold in folds]
+    patients = {row.patient for row in selected.rows}
+    several = _several_classes(selected, codes)
+    placed = {patient for fold in folds for name in PARTS for patient in fold.part(name)}
+    facts = {
+        "seed": rules.seed,
+        "folds": rules.folds,
+        "validation": rules.validation,
+        "near_duplicate_bits": rules.near_duplicate_bits,
+        "official_test": rules.official_test,
+        "patients": len(patients),
+        "units": len({duplicates.unit[patient] for patient in patients}),
+        "bscans": len(selected.rows),
+        "unlabelled": int(np.count_nonzero(selected.labels == UNLABELLED)),
+        "counts": counts,
+        "left_out_patients": sorted(patients - placed),
+        "united_by_copies": _united(duplicates.unit_by_copies),
+        "united": _united(duplicates.unit),
+        "patients_of_several_classes": _capped(several),
+        "featureless": _capped(duplicates.featureless),
+    }
+    return {**facts, "warnings": _warnings(duplicates, facts, counts, codes)}
+
+
+def _fold_counts(selected: Selected, fold: Fold, codes: Sequence[str]) -> dict[str, Any]:
+    """For each part: patients, B-scans, unlabelled ones, and both of each class."""
+    patients, patient_of = np.unique([row.patient for row in selected.rows], return_inverse=True)
+    part_of_patient = parts_of(patients.tolist(), fold)
+    part = part_of_patient[patient_of]
+    result = {}
+    for index, name in enumerate(PARTS):
+        labels = selected.labels[part == index]
+        people = patient_of[part == index]
+        result[name] = {
+            "patients": int(np.count_nonzero(part_of_patient == index)),
+            "bscans": int(np.count_nonzero(labels != UNLABELLED)),
+            "unlabelled": int(np.count_nonzero(labels == UNLABELLED)),
+            "classes": {
+                code: {
+                    "patients": len(np.unique(people[labels == label])),
+                    "bscans": int(np.count_nonzero(labels == label)),
+                }
+                for label, code in enumerate(codes)
+            },
+        }
+    return {"parts": result, "left_out": int(np.count_nonzero(part_of_patient == ELSEWHERE))}
+
+
+def _warnings(
+    duplicates: Duplicates,
+    facts: dict[str, Any],
+    counts: Sequence[dict[str, Any]],
+    codes: Sequence[str],
+) -> list[dict[str, Any]]:
+    found: dict[str, Sequence[str]] = {
+        "mixed-up-labels": duplicates.mixed,
+        "duplicate-across-classes": duplicates.across_volumes,
+        "shared-pictures": duplicates.shared,
+        "near-duplicates": duplicates.near,
+        "featureless": duplicates.featureless,
+        "left-out-patients": facts["left_out_patients"],
+        "part-without-class": _missing(counts, codes),
+    }
+    return [
+        {
+            "code": code,
+            "message": f"{len(found[code])} {sentence}",
+            "details": list(found[code][:MOST_LINES]),
+        }
+        for code, sentence in WARNINGS.items()
+        if found[code]
+    ]
+
+
+def _missing(counts: Sequence[dict[str, Any]], codes: Sequence[str]) -> list[str]:
+    return [
+        f"fold {number}, {name}: no patient of {code}"
+        for number, fold in enumerate(counts)
+        for name in PARTS
+        for code in codes
+        if not fold["parts"][name]["classes"][code]["patients"]
+    ]
+
+
+def _several_classes(selected: Selected, codes: Sequence[str]) -> list[str]:
+    labels: dict[str, set[int]] = defaultdict(set)
+    for row, label in zip(selected.rows, selected.labels.tolist(), strict=True):
+        if label != UNLABELLED:
+            labels[row.patient].add(label)
+    return [
+        f"{patient}: {', '.join(codes[label] for label in sorted(own))}"
+        for patient, own in sorted(labels.items())
+        if len(own) > 1
+    ]
+
+
+def _united(unit: dict[str, str]) -> list[list[str]]:
+    """Names of each unit of several patients."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for patient, key in sorted(unit.items()):
+        groups[key].append(patient)
+    return [members for members in groups.values() if len(members) > 1]
+
+
+def _capped(lines: Sequence[str]) -> dict[str, Any]:
+    return {"count": len(lines), "lines": list(lines[:MOST_LINES])}

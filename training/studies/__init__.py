@@ -1,0 +1,1 @@
+"""Runs side by side: sweeps, searches, the site scenario, speed."""
