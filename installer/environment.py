@@ -37,10 +37,12 @@ _PROBE = """
 import json, sys, sysconfig
 print(json.dumps([sys.version_info[:2], sysconfig.get_path("purelib")]))
 """
+_LAUNCHERS = {"kdoct": "kdoct_desktop", "kdoct-train": "training"}
+"""Command to the module that it runs."""
 _LAUNCHER = """#!/bin/sh
-exec "$(dirname "$(readlink -f "$0")")/python" -m kdoct_desktop "$@"
+exec "$(dirname "$(readlink -f "$0")")/python" -m {module} "$@"
 """
-_LAUNCHER_WINDOWS = '@"%~dp0python.exe" -m kdoct_desktop %*\r\n'
+_LAUNCHER_WINDOWS = '@"%~dp0python.exe" -m {module} %*\r\n'
 
 
 class EnvironmentProblem(Exception):  # noqa: N818 - a sentence for the user, not a defect
@@ -170,11 +172,14 @@ class VirtualEnvironment:
         self._stamp_file.unlink(missing_ok=True)
 
     def _link(self, site_packages: Path) -> None:
-        """Make the checkout importable and put the command ``kdoct`` beside the interpreter."""
+        """Make the checkout importable and put the commands beside the interpreter."""
         _write_if_changed(site_packages / "kdoct-desktop.pth", f"{self.root}\n")
         windows = sys.platform == "win32"
-        _write_if_changed(self.launcher, _LAUNCHER_WINDOWS if windows else _LAUNCHER)
-        self.launcher.chmod(0o755)
+        text = _LAUNCHER_WINDOWS if windows else _LAUNCHER
+        for name, module in _LAUNCHERS.items():
+            place = self.python.with_name(f"{name}.cmd" if windows else name)
+            _write_if_changed(place, text.format(module=module))
+            place.chmod(0o755)
 
     def _requirements(self, group: str) -> Path:
         return self.root / "installer" / REQUIREMENTS[group]

@@ -189,16 +189,19 @@ def test_an_environment_that_does_not_start_is_made_anew_by_the_real_venv(tmp_pa
     assert str(tmp_path) in answer.stdout
 
 
-def test_the_command_works_from_any_folder_through_a_link(
-    checkout: Checkout, tmp_path: Path
+@pytest.mark.parametrize(
+    ("command", "module"), [("kdoct", "kdoct_desktop"), ("kdoct-train", "training")]
+)
+def test_the_commands_work_from_any_folder_through_a_link(
+    checkout: Checkout, tmp_path: Path, command: str, module: str
 ) -> None:
     checkout.prepare()
     python = checkout.root / ".venv" / "bin" / "python"
     python.write_text('#!/bin/sh\necho "$@"\n')
     link = tmp_path / "kdoct-link"
-    link.symlink_to(python.with_name("kdoct"))
+    link.symlink_to(python.with_name(command))
     answer = subprocess.run([str(link), "analyze", "a b"], capture_output=True, text=True, cwd="/")
-    assert answer.stdout == "-m kdoct_desktop analyze a b\n"
+    assert answer.stdout == f"-m {module} analyze a b\n"
 
 
 def test_what_leads_pip_astray_is_not_handed_on(

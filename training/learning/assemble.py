@@ -20,6 +20,7 @@ from training.data.cache import Cache
 from training.data.fold_data import FoldData, chosen, fold_cache
 from training.events import Events, Silent
 from training.learning.averaging import Average
+from training.learning.compiling import compiled
 from training.learning.compute import seed_from, versions
 from training.learning.fit import Fit, Job
 from training.learning.loop import Stepper
@@ -102,12 +103,7 @@ def make_fit(
     heard = events if fabric.is_global_zero else Silent()
     scale = (tuple(spec.mean), tuple(spec.std))
     warn_of_start(initial, data, heard)
-    if parts.network.channels_last:
-        network = network.to(memory_format=torch.channels_last)
-    optimizer = make_optimizer(network, parts.network)
-    ready = fabric.setup_optimizers(optimizer)
-    ema, swa = (Average(network, decay=decay) for decay in (parts.network.ema, None))
-    session = Session(fabric, network, ready, ema, swa, Position())
+    session = make_session(parts, network, fabric, heard)
     stepper = Stepper(
         session, parts.network, task, seed=network_seed(config, parts.role, data.fold), scale=scale
     )
@@ -131,6 +127,22 @@ def make_fit(
         plain=lambda: _statistics_batches(parts),
         events=heard,
     )  # fmt: skip
+
+
+def make_session(parts: Parts, network: nn.Module, fabric: Fabric, events: Events) -> Session:
+    """Network, optimizer and averages on the device."""
+    config = parts.config
+    if parts.network.channels_last:
+        network = network.to(memory_format=torch.channels_last)
+    network = fabric.to_device(network)  # before the optimizer, which asks where the weights are
+    optimizer = make_optimizer(network, parts.network)
+    body = compiled(
+        network, parts.network, device=fabric.device, size=_size(parts),
+        deterministic=config.compute.deterministic, events=events,
+    )  # fmt: skip
+    ema, swa = (Average(network, decay=decay) for decay in (parts.network.ema, None))
+    ready = fabric.setup_optimizers(optimizer)
+    return Session(fabric, network, ready, ema, swa, Position(), body)
 
 
 def warn_of_start(initial: InitialWeights, data: FoldData, events: Events) -> None:
@@ -193,3 +205,7 @@ def _statistics_batches(parts: Parts) -> Iterator[Batch]:
         parts.train, some.rows, some.labels, batch=batch, root=parts.data.root,
         fundus=bool(parts.network.fundus_model),
     )  # fmt: skip
+
+
+def _size(parts: Parts) -> tuple[int, int]:
+    return parts.config.input.height, parts.config.input.width

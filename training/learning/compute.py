@@ -56,7 +56,7 @@ def prepare_torch(compute: ComputeConfig) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(compute.deterministic, warn_only=True)
     # filling fresh memory costs time and changes no bit of what is computed
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = not compute.deterministic
     torch.backends.cudnn.deterministic = compute.deterministic
 

@@ -76,6 +76,7 @@ class Session:
         ema: Exponential average.
         swa: Stochastic weight average.
         at: Where it is.
+        body: What is wrapped: the network, or its compiled form, which shares its weights.
     """
 
     fabric: Fabric
@@ -84,6 +85,7 @@ class Session:
     ema: Average
     swa: Average
     at: Position
+    body: nn.Module
     wrapped: Any = None
     frozen: bool = False
 
@@ -96,7 +98,7 @@ class Session:
         if self.wrapped is None or self.frozen != frozen:
             freeze(self.raw, frozen)
             self.wrapped = None  # the old wrapper's hooks end with it
-            self.wrapped = self.fabric.setup_module(self.raw)
+            self.wrapped = self.fabric.setup_module(self.body)
             self.frozen = frozen
         network: nn.Module = self.wrapped
         network.train()
