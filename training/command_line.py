@@ -39,8 +39,9 @@ def _data_commands(commands: "Commands") -> None:  # type: ignore[valid-type]
     doctor.add_argument("--run", type=Path, help="run folder: where the disk is looked at")
     doctor.add_argument("--quick", action="store_true", help="without the dry steps")
     manifest = _command(commands, "manifest", "read a data set and list its B-scans")
-    manifest.add_argument("importer", help="layout of the data: see --list")
-    manifest.add_argument("data", type=Path, help="data folder")
+    manifest.add_argument("importer", nargs="?", help="layout of the data, see --list")
+    manifest.add_argument("data", nargs="?", type=Path, help="data folder")
+    manifest.add_argument("--list", action="store_true", help="show the layouts and their options")
     manifest.add_argument("--out", type=Path, default=Path("manifest.csv"))
     manifest.add_argument("--exclude-list", type=Path, help="file names to leave out, one a line")
     manifest.add_argument("--option", action="append", default=[], metavar="KEY=VALUE",

@@ -39,6 +39,8 @@ def manifest(args: argparse.Namespace, events: Events) -> int:
     from training.data.import_data import import_dataset, read_exclude_list
     from training.data.manifest import write_manifest
 
+    if args.list or args.data is None:
+        return _show_importers(0 if args.list else 2)
     options = dict(_pair(word) for word in args.option)
     exclude = read_exclude_list(args.exclude_list) if args.exclude_list else []
     report = import_dataset(
@@ -53,6 +55,17 @@ def manifest(args: argparse.Namespace, events: Events) -> int:
     events.done("manifest", {"bscans": len(written.rows), "patients": patients,
                              "excluded": len(report.excluded)})  # fmt: skip
     return 0
+
+
+def _show_importers(code: int) -> int:
+    """Print every layout with its options."""
+    from training.data.import_data import IMPORTERS
+
+    for name, importer in IMPORTERS.items():
+        print(f"{name}: {importer.layout}")
+        for option, meaning in importer.options.items():
+            print(f"    --option {option}=…  {meaning}")
+    return code
 
 
 def phantoms(args: argparse.Namespace, events: Events) -> int:

@@ -15,6 +15,7 @@ from kdoct_desktop.io.codestream import Claim, claim_of
 from kdoct_desktop.io.dicom_header import read_header
 from kdoct_desktop.io.dicom_layout import ENCODED, NATIVE, Layout
 from kdoct_desktop.io.grey import grey_from_colour
+from kdoct_desktop.io.jpeg_end import ends_early
 
 
 def read_frames(
@@ -81,7 +82,10 @@ def _stored(layout: Layout, index: int) -> NDArray[np.unsignedinteger]:
     if claim is not None and claim != Claim(layout.rows, layout.columns, layout.samples):
         text = "The compressed picture has another size than the file says."
         raise IngestError("size-mismatch", text)
-    return _decoded(layout, data)
+    picture = _decoded(layout, data)
+    if ENCODED[layout.syntax] == "jpeg" and ends_early(picture):
+        raise IngestError("damaged-frame", "The compressed picture ends early; export it again.")
+    return picture
 
 
 def _bytes(path: Path, layout: Layout, index: int) -> bytes:

@@ -19,13 +19,16 @@ from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io.child import Workspace
 from kdoct_desktop.io.grey import GreyTransform, grey_from_colour
 from kdoct_desktop.io.image_fields import ImageInfo, PageInfo
+from kdoct_desktop.io.jpeg_end import ends_early
 from kdoct_desktop.io.limits import Limits
 
 _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 _GREY_8 = {"1", "L"}
 _GREY_16 = {"I;16", "I;16L", "I;16B"}
 _COLOUR = {"P", "PA", "LA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
+_JPEG = {"JPEG", "MPO"}
 _SMALLEST = 16
+_ENDS_EARLY = "The picture ends early or is damaged; export it again."
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
 
 
@@ -132,8 +135,9 @@ def _decoded(image: Image.Image, index: int) -> NDArray[np.uint8]:
     try:
         image.load()
     except (OSError, SyntaxError, ValueError, IndexError, EOFError) as error:
-        text = "The picture ends early or is damaged; export it again."
-        raise IngestError("damaged-picture", text) from error
+        raise IngestError("damaged-picture", _ENDS_EARLY) from error
+    if image.format in _JPEG and ends_early(np.asarray(image)):
+        raise IngestError("damaged-picture", _ENDS_EARLY)
     if image.mode in _GREY_8:
         return np.asarray(image.convert("L"))
     if image.mode in _GREY_16 or image.mode == "I":

@@ -170,6 +170,19 @@ def _half_jpeg(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:9000])
 
 
+def _ended_jpeg(path: Path) -> None:
+    """Half of a JPEG with an end mark, which libjpeg fills with grey."""
+    path.write_bytes(_half_of_a_jpeg())
+
+
+def _half_of_a_jpeg(rows: int = 200, columns: int = 200) -> bytes:
+    noise = np.random.default_rng(0).integers(0, 255, (rows, columns), dtype=np.uint8)
+    buffer = BytesIO()
+    Image.fromarray(noise).save(buffer, "JPEG")
+    data = buffer.getvalue()
+    return data[: len(data) // 2] + b"\xff\xd9"
+
+
 def _dark_dataset() -> bytes:
     return b"\0" * 128 + b"DICM"
 
@@ -235,6 +248,11 @@ BAD_INPUTS: dict[str, tuple[Writer, str]] = {
     "photo.tif": (_two_page_colour, "not-an-oct-picture"),
     "icon.png": (raw(_picture("L", (8, 8), "PNG")), "not-an-oct-picture"),
     "half.jpg": (_half_jpeg, "damaged-picture"),
+    "half-with-its-end.jpg": (_ended_jpeg, "damaged-picture"),
+    "half-with-its-end.dcm": (
+        _stream(_half_of_a_jpeg(40, 48), JPEGBaseline8Bit),
+        "damaged-frame",
+    ),
     "png-bomb.png": (raw(_png_claiming(60000, 60000)), "too-large"),
     "short.png": (raw(_png_claiming(300, 300)), "damaged-picture"),
     "float.tif": (raw(_picture("F", (40, 40), "TIFF")), "unsupported-depth"),

@@ -60,11 +60,20 @@ def write_preview(
         _line(cache, int(place), row, config, views=views, seed=seed)
         for place, row in zip(cache.positions(shown), shown, strict=True)
     ]
-    encoded, data = cv2.imencode(".png", _sheet(lines, side))
+    write_whole(path, _png(_sheet(lines, side)))
+    return shown
+
+
+def _png(sheet: Grey) -> bytes:
+    """A PNG file.
+
+    Raises:
+        TrainingError: ``preview-failed``.
+    """
+    encoded, data = cv2.imencode(".png", sheet)
     if not encoded:
         raise TrainingError("preview-failed", "The preview cannot be written as a picture.")
-    write_whole(path, data.tobytes())
-    return shown
+    return bytes(data.tobytes())
 
 
 def _spread(rows: Sequence[Row], most: int) -> tuple[Row, ...]:

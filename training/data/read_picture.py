@@ -149,20 +149,7 @@ def _read(path: Path, array: str, frame: int) -> Grey:
     asked = {"path": str(path), "indices": [frame]}
     (message, pixels), = image_pixels.read_frames(_workspace(), asked)  # fmt: skip
     rows, columns = (int(length) for length in message["shape"])
-    picture = np.asarray(pixels, dtype=np.uint8).reshape(rows, columns)
-    if kind == "jpeg" and _ends_early(picture):
-        raise IngestError("damaged-picture", "The picture ends early; export it again.")
-    return picture
-
-
-def _ends_early(picture: Grey) -> bool:
-    """Whether the last block of a JPEG was never decoded.
-
-    A JPEG that lost its end but for the end mark is no error for libjpeg: it fills blocks that
-    have no data with grey 128, to the last bit, which no scan shows in a corner.
-    """
-    rows, columns = ((length - 1) % 8 + 1 for length in picture.shape)
-    return bool((picture[-rows:, -columns:] == 128).all())
+    return np.asarray(pixels, dtype=np.uint8).reshape(rows, columns)
 
 
 def _bscan(volumes: tuple[OctVolume, ...], frame: int) -> Grey:
