@@ -27,6 +27,8 @@ def check(config: Config) -> None:
     _choice("compute.accelerator", config.compute.accelerator, ("auto", "cpu", "cuda"))
     _choice("evaluate.views", config.evaluate.views, ("single", "tta"))
     _share("evaluate.sensitivity", config.evaluate.sensitivity)
+    if config.evaluate.faithful < 0:
+        raise config_problem("evaluate.faithful must be 0 or more")
 
 
 def _classes(config: Config) -> None:

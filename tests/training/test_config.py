@@ -92,6 +92,7 @@ def test_a_missing_key_and_a_wrong_type_are_named() -> None:
         ({"distill": {"soft_weight": 0.0, "hard_weight": 0.0}}, "are both 0"),
         ({"split": {"folds": 1}}, "split.folds"),
         ({"teacher": {"augment": {"enlarge": 0.9}}}, "enlarge"),
+        ({"evaluate": {"faithful": -1}}, "evaluate.faithful must be 0 or more"),
     ],
 )
 def test_options_without_effect_and_impossible_values_are_refused(

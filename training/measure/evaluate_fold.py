@@ -5,6 +5,7 @@ patient that trained or validated is refused for the test tables.
 """
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdoct_desktop.inference.input_spec import preprocessing_hash
-from kdoct_desktop.inference.probability import softmax
 from training.config import Config
 from training.data.manifest import Manifest, write_whole
 from training.data.predictions import Predictions, save_predictions
@@ -21,19 +21,17 @@ from training.errors import TrainingError
 from training.events import Events, Silent
 from training.learning.compute import choose_accelerator
 from training.measure.evidence import faithfulness, left_out_rows, unlike
+from training.measure.fold_report import part_counts, shown_to_people, student_beside_teacher
 from training.measure.metrics import table
 from training.measure.predicting import ask, stored_answers, views_of
-from training.measure.probability_metrics import divergence
-from training.measure.resample import Bootstrap, interval
-from training.measure.scoring import Scored, choose_operating, measured, paired, score
+from training.measure.resample import Bootstrap
+from training.measure.scoring import Scored, choose_operating, measured, score
 from training.measure.thresholds import Operating
 from training.run_folder import ROLES, RunFolder
 from training.splits.held_out import Held, check_model, held_rows
 from training.splits.split import Split
 
 SCHEMA = 1
-FAITHFUL = 12
-"""B-scans of the deletion and insertion curves; each costs 36 forward passes."""
 
 
 def evaluate_fold(
@@ -45,7 +43,7 @@ def evaluate_fold(
     config: Config,
     events: Events | None = None,
     *,
-    faithful: int = FAITHFUL,
+    faithful: int | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
     """Ask teacher and student of a fold, save their answers, score them.
@@ -60,7 +58,8 @@ def evaluate_fold(
         split: All folds.
         config: Of the run.
         events: Told of the progress.
-        faithful: B-scans of the deletion and insertion curves; 0 leaves them out.
+        faithful: B-scans of the deletion and insertion curves; 0 leaves them out, None is as
+            configured.
         device: Where to compute; None as configured.
 
     Returns:
@@ -70,67 +69,86 @@ def evaluate_fold(
         TrainingError: ``nothing-to-evaluate``, ``wrong-model``, ``not-held-out``, ``empty-test``.
     """
     speak = events or Silent()
-    held = held_rows(manifest, split, config, fold)
-    present = [role for role in ROLES if (folder.best(fold, role) / "model.json").is_file()]
-    if not present:
-        raise TrainingError(
-            "nothing-to-evaluate", f"Fold {fold} has neither a teacher nor a student to evaluate."
-        )
-    where = device or choose_accelerator(config.compute.accelerator)
-    report = {
-        **_head(fold, manifest, split, config, held),
-        "faithful": faithful,
-        "missing": [role for role in ROLES if role not in present],
-        "roles": {},
-    }
-    scored: dict[str, dict[str, Scored]] = {}
-    logits: dict[str, Any] = {}
-    for role in present:
-        one = _Role(root_data, folder, fold, role, manifest, split, config, speak, where)
-        report["roles"][role], scored[role], logits[role] = one.evaluate(held, faithful)
-    if len(scored) == 2:
-        report["paired"] = {
-            name: paired(scored["student"][name], scored["teacher"][name], config)
-            for name in held.sets
+    one = _Fold(root_data, folder, fold, manifest, split, config, speak, device)
+    return one.evaluate(config.evaluate.faithful if faithful is None else faithful)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Fold:
+    """One fold while it is evaluated; attributes as the arguments of `evaluate_fold`."""
+
+    root: Path
+    folder: RunFolder
+    number: int
+    manifest: Manifest
+    split: Split
+    config: Config
+    events: Events
+    device: str | None
+
+    def evaluate(self, faithful: int) -> dict[str, Any]:
+        """Evaluate the networks that are there; the report, also written."""
+        held = held_rows(self.manifest, self.split, self.config, self.number)
+        present = self._roles_present()
+        where = self.device or choose_accelerator(self.config.compute.accelerator)
+        roles: dict[str, dict[str, Any]] = {}
+        scored: dict[str, dict[str, Scored]] = {}
+        logits: dict[str, NDArray[np.float32]] = {}
+        for role in present:
+            one = _Role(self, role, where)
+            roles[role], scored[role], logits[role] = one.evaluate(held, faithful)
+        report = {
+            **self._head(held),
+            "faithful": faithful,
+            "missing": [role for role in ROLES if role not in present],
+            "roles": roles,
+            **student_beside_teacher(scored, logits, held, self.config),
         }
-        report["agreement"] = _agreement(logits, held, config)
-    write_whole(
-        folder.fold(fold) / "evaluation.json", (json.dumps(report, indent=1) + "\n").encode()
-    )
-    speak.done(f"evaluate fold {fold}", _for_people(report))
-    return report
+        text = json.dumps(report, indent=1) + "\n"
+        write_whole(self.folder.fold(self.number) / "evaluation.json", text.encode())
+        self.events.done(f"evaluate fold {self.number}", shown_to_people(report))
+        return report
 
+    def _roles_present(self) -> list[str]:
+        """Which networks there are.
 
-def _head(
-    fold: int, manifest: Manifest, split: Split, config: Config, held: Held
-) -> dict[str, Any]:
-    """What a fold's report rests on."""
-    parts = {"validation": held.validation, "test": held.test}
-    return {
-        "schema": SCHEMA,
-        "fold": fold,
-        "split_sha256": split.sha256,
-        "manifest_sha256": manifest.sha256,
-        "views": config.evaluate.views,
-        "primary": held.primary,
-        "data": {name: _counts(part, config) for name, part in parts.items()},
-    }
+        Raises:
+            TrainingError: ``nothing-to-evaluate``.
+        """
+        places = {role: self.folder.best(self.number, role) for role in ROLES}
+        present = [role for role in ROLES if (places[role] / "model.json").is_file()]
+        if not present:
+            raise TrainingError(
+                "nothing-to-evaluate",
+                f"Fold {self.number} has neither a teacher nor a student to evaluate.",
+            )
+        return present
+
+    def _head(self, held: Held) -> dict[str, Any]:
+        """What the report rests on."""
+        parts = {"validation": held.validation, "test": held.test}
+        return {
+            "schema": SCHEMA,
+            "fold": self.number,
+            "split_sha256": self.split.sha256,
+            "manifest_sha256": self.manifest.sha256,
+            "views": self.config.evaluate.views,
+            "primary": held.primary,
+            "data": {name: part_counts(part, self.config) for name, part in parts.items()},
+        }
 
 
 class _Role:
     """One network of one fold while it is evaluated."""
 
-    def __init__(
-        self, root: Path, folder: RunFolder, fold: int, role: str, manifest: Manifest,
-        split: Split, config: Config, events: Events, device: str,
-    ) -> None:  # fmt: skip
+    def __init__(self, at: _Fold, role: str, device: str) -> None:
         from training.learning.checkpoint import load_best
 
-        self._root, self._folder, self._fold, self._role = root, folder, fold, role
-        self._manifest, self._split, self._config = manifest, split, config
-        self._events, self._device = events, device
-        self._model = load_best(folder.best(fold, role))
-        check_model(self._model.facts, role, fold, split=split, config=config)
+        self._root, self._folder, self._fold, self._role = at.root, at.folder, at.number, role
+        self._manifest, self._split, self._config = at.manifest, at.split, at.config
+        self._events, self._device = at.events, device
+        self._model = load_best(at.folder.best(at.number, role))
+        check_model(self._model.facts, role, at.number, split=at.split, config=at.config)
 
     def evaluate(
         self, held: Held, faithful: int
@@ -251,39 +269,3 @@ class _Role:
             "versions": facts.get("versions", {}),
             "finished": finished,
         }
-
-
-def _counts(selected: Selected, config: Config) -> dict[str, Any]:
-    """B-scans and patients of a part, by class, and its data sets."""
-    return {
-        "n": len(selected.rows),
-        "patients": len({row.patient for row in selected.rows}),
-        "datasets": sorted({row.dataset for row in selected.rows}),
-        "devices": sorted({row.device for row in selected.rows if row.device}),
-        "classes": {
-            code: int((selected.labels == k).sum()) for k, code in enumerate(config.classes.codes)
-        },
-    }
-
-
-def _agreement(logits: dict[str, Any], held: Held, config: Config) -> dict[str, Any]:
-    """How far the student's answers are from the teacher's, without temperature."""
-    teacher, student = (softmax(logits[role], 1.0) for role in ("teacher", "student"))
-    bootstrap = Bootstrap(
-        [row.patient for row in held.test.rows], resamples=config.evaluate.resamples
-    )
-    same = (teacher.argmax(axis=1) == student.argmax(axis=1)).astype(np.float64)
-    return {
-        "divergence": interval(bootstrap.mean(divergence(teacher, student))),
-        "same_call": interval(bootstrap.mean(same)),
-    }
-
-
-def _for_people(report: dict[str, Any]) -> dict[str, Any]:
-    """Figures of the set that was asked for."""
-    shown = {}
-    for role, one in report["roles"].items():
-        figures = one["test"][report["primary"]]["bscan"]["figures"]
-        shown[f"{role} accuracy"] = figures["accuracy"]["value"]
-        shown[f"{role} disease sensitivity"] = figures["disease_sensitivity"]["value"]
-    return shown

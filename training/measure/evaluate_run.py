@@ -8,7 +8,7 @@ from training.config import Config
 from training.data.manifest import Manifest, write_whole
 from training.events import Events, Silent
 from training.measure.cv_report import build_report, gather
-from training.measure.evaluate_fold import FAITHFUL, evaluate_fold
+from training.measure.evaluate_fold import evaluate_fold
 from training.run_folder import ROLES, RunFolder
 from training.splits.split import Split
 
@@ -21,7 +21,7 @@ def evaluate_run(
     config: Config,
     events: Events | None = None,
     *,
-    faithful: int = FAITHFUL,
+    faithful: int | None = None,
     device: str | None = None,
 ) -> dict[str, Any]:
     """Write ``cv_report.json``, the figures, ``summary.html`` and ``summary.pdf``.
@@ -35,7 +35,7 @@ def evaluate_run(
         split: All folds.
         config: Of the run.
         events: Told of the progress and of every signature.
-        faithful: B-scans of the deletion and insertion curves of each fold.
+        faithful: B-scans of the deletion and insertion curves of each fold; None as configured.
         device: Where to compute; None as configured.
 
     Returns:
@@ -44,26 +44,47 @@ def evaluate_run(
     Raises:
         TrainingError: As `evaluate_fold`; ``nothing-to-evaluate`` where no fold has a network.
     """
+    speak = events or Silent()
+    for fold in _folds_with_networks(folder, split):
+        evaluate_fold(
+            root_data, folder, fold, manifest, split, config, speak,
+            faithful=faithful, device=device,
+        )  # fmt: skip
+    report = _write_report(folder, manifest, split, config)
+    _announce(report, speak)
+    return report
+
+
+def _folds_with_networks(folder: RunFolder, split: Split) -> list[int]:
+    """Folds that have a teacher, a student or both."""
+    return [
+        fold
+        for fold in range(len(split.folds))
+        if any((folder.best(fold, role) / "model.json").is_file() for role in ROLES)
+    ]
+
+
+def _write_report(
+    folder: RunFolder, manifest: Manifest, split: Split, config: Config
+) -> dict[str, Any]:
+    """Write the report as JSON, its figures, and the summary that shows both."""
     from training.measure.figures import draw_figures
     from training.measure.summary import write_summary
 
-    speak = events or Silent()
-    for fold in range(len(split.folds)):
-        if any((folder.best(fold, role) / "model.json").is_file() for role in ROLES):
-            evaluate_fold(
-                root_data, folder, fold, manifest, split, config, speak,
-                faithful=faithful, device=device,
-            )  # fmt: skip
     gathered = gather(folder, manifest, split, config)
     report = build_report(gathered, folder, manifest, split, config)
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"
     write_whole(folder.report, text.encode())
     figures = draw_figures(report, gathered, folder)
     write_summary(report, figures, folder.root)
-    for one in report["signatures"]:
-        speak.warning(one["code"], f"{one['message']} {one['advice']}", one["details"])
-    speak.done("evaluate", _for_people(report))
     return report
+
+
+def _announce(report: dict[str, Any], events: Events) -> None:
+    """Every signature as a warning, then the figures for people."""
+    for one in report["signatures"]:
+        events.warning(one["code"], f"{one['message']} {one['advice']}", one["details"])
+    events.done("evaluate", _for_people(report))
 
 
 def _for_people(report: dict[str, Any]) -> dict[str, Any]:

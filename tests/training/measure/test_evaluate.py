@@ -24,7 +24,7 @@ from training.splits.held_out import check_held_out, held_rows
 from training.splits.split import Fold, Split
 
 
-def evaluated(run: Run, fold: int = 0, faithful: int = 0) -> dict:  # type: ignore[type-arg]
+def evaluated(run: Run, fold: int = 0, faithful: int | None = 0) -> dict:  # type: ignore[type-arg]
     return evaluate_fold(
         run.root, run.folder, fold, run.manifest, run.split, run.config, faithful=faithful
     )
@@ -76,6 +76,17 @@ def test_a_fold_is_scored_at_all_levels_and_saved(tmp_path: Path) -> None:
             saved = load_predictions(path, split_sha256=run.split.sha256)
             assert len(saved.rows) == count
             assert saved.facts["part"] == part
+
+
+def test_the_configuration_says_how_many_bscans_have_deletion_curves(tmp_path: Path) -> None:
+    run = untrained_run(tmp_path, tiny_config(evaluate={"faithful": 0}))
+    report = evaluated(run, faithful=None)
+    assert report["faithful"] == 0
+    assert report["roles"]["student"]["faithfulness"]["n"] == 0
+    run = replace(run, config=tiny_config(evaluate={"faithful": 1}))
+    again = evaluated(run, faithful=None)
+    assert again["faithful"] == 1
+    assert evaluated(run, faithful=0)["faithful"] == 0
 
 
 def test_answers_of_the_same_weights_are_not_asked_for_twice(
