@@ -65,7 +65,12 @@ def faithfulness(
     ]
     if not found:
         return {"n": 0, "pointing_game": MASKS}
-    bootstrap = Bootstrap([rows[at].patient for at in chosen], resamples=config.evaluate.resamples)
+    return _summed_up(found, [rows[at].patient for at in chosen], config)
+
+
+def _summed_up(found: Sequence[Curves], patients: Sequence[str], config: Config) -> dict[str, Any]:
+    """Mean areas and their gains over random order, with intervals over the patients."""
+    bootstrap = Bootstrap(patients, resamples=config.evaluate.resamples)
     values = {
         name: np.array([getattr(one, name) for one in found])
         for name in ("deletion", "random_deletion", "insertion", "random_insertion")

@@ -145,15 +145,22 @@ def eyes(
     states: dict[str, int] = {}
     for _, finding in chosen:
         states[finding.state.value] = states.get(finding.state.value, 0) + 1
+    units = _eye_units(volumes, chosen, codes)
+    return Eyes(units, tuple(volumes.keys[k] for k, _ in chosen), states, left_out)
+
+
+def _eye_units(
+    volumes: Volumes, chosen: Sequence[tuple[int, Finding]], codes: tuple[str, ...]
+) -> Units:
+    """Units of the volumes that were called, each given by its index and its finding."""
     called = [NO_CALL if f.class_code is None else codes.index(f.class_code) for _, f in chosen]
     scores = [[f.probabilities[code] for code in codes] for _, f in chosen]
-    units = Units(
+    return Units(
         volumes.truth[[k for k, _ in chosen]],
         np.array(scores, dtype=np.float64).reshape(-1, len(codes)),
         np.array(called, dtype=np.int64),
         tuple(volumes.patients[k] for k, _ in chosen),
     )
-    return Eyes(units, tuple(volumes.keys[k] for k, _ in chosen), states, left_out)
 
 
 def _as_read(

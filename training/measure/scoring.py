@@ -13,6 +13,7 @@ from training.data.manifest import Row
 from training.data.predictions import Predictions
 from training.measure.eye_metrics import (
     Eyes,
+    Patients,
     eyes,
     patients_from_bscans,
     patients_from_eyes,
@@ -105,10 +106,7 @@ def score(
     unlike = operating.unlike(answers.embeddings[at]) if len(at) else None
     volumes = volumes_of(known, labels, classes=classes, names=config.classes.labels)
     found = eyes(volumes, probabilities, classes=classes, rule=operating.rule, unlike=unlike)
-    by_eye = len(found.units) > 0
-    people = (
-        patients_from_eyes(found.units, classes) if by_eye else patients_from_bscans(bscan, classes)
-    )
+    people = _people(found, bscan, classes)
     return Scored(
         bscan,
         Operating.probabilities(_at_one(operating), logits),
@@ -119,6 +117,13 @@ def score(
         people.units,
         {"rule": people.rule, "labels disagree": people.left_out},
     )
+
+
+def _people(found: Eyes, bscan: Units, classes: Sequence[str]) -> Patients:
+    """Patients from their eyes; from their B-scans where no eye is known."""
+    if len(found.units):
+        return patients_from_eyes(found.units, classes)
+    return patients_from_bscans(bscan, classes)
 
 
 def _at_one(operating: Operating) -> Operating:

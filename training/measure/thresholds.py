@@ -120,15 +120,7 @@ def fit_operating(
         raise TrainingError("empty-validation", "The validation part has no labelled B-scan.")
     temperature = fit_temperature(logits, labels, lowest=LOWEST_TEMPERATURE)
     probabilities = softmax(logits, temperature)
-    normal = classes.index(NORMAL)
-    thresholds = {
-        code: operating_threshold(probabilities[:, k], labels == k, sensitivity)
-        for k, code in enumerate(classes)
-        if k != normal
-    }
-    thresholds["disease"] = operating_threshold(
-        1.0 - probabilities[:, normal], labels != normal, sensitivity
-    )
+    thresholds = _bscan_thresholds(probabilities, labels, classes, sensitivity)
     means, limit = fit_ood(embeddings, labels, patients, classes=len(classes))
     rule, eyes = fit_eye_rule(volumes, probabilities, labels, classes=classes, goal=sensitivity)
     facts = {
@@ -139,6 +131,22 @@ def fit_operating(
         **eyes,
     }
     return Operating(temperature, means, limit, thresholds, rule, facts)
+
+
+def _bscan_thresholds(
+    probabilities: Values, labels: NDArray[np.int64], classes: Sequence[str], sensitivity: float
+) -> dict[str, float | None]:
+    """The operating threshold of each disease, and of any disease together."""
+    normal = classes.index(NORMAL)
+    thresholds = {
+        code: operating_threshold(probabilities[:, k], labels == k, sensitivity)
+        for k, code in enumerate(classes)
+        if k != normal
+    }
+    thresholds["disease"] = operating_threshold(
+        1.0 - probabilities[:, normal], labels != normal, sensitivity
+    )
+    return thresholds
 
 
 def operating_threshold(
@@ -211,17 +219,33 @@ def fit_eye_rule(
     for c, code in enumerate(classes):
         if code == NORMAL:
             continue
-        case = truth == c
-        counted = case | ~holds[:, c]
-        if code == "DRUSEN" and "CNV" in classes:
-            counted &= truth != list(classes).index("CNV")
+        case, counted = _fit_sides(truth, holds, c, classes)
         scale[code], offset[code], thresholds[code] = 1.0, 0.0, MOST
         if min(int(case.sum()), int((counted & ~case).sum())) < LEAST_EYES:
             unfitted.append(code)
             continue
         scale[code], offset[code] = fit_platt(scores[counted, c], case[counted])
         thresholds[code] = _eye_threshold(scores[case, c], scale[code], offset[code], goal)
-    rule = {
+    rule = _rule_table(thresholds, scale, offset)
+    return rule, {"eyes": len(truth), "eye_rule_not_fitted": unfitted}
+
+
+def _fit_sides(
+    truth: NDArray[np.int64], holds: NDArray[np.bool_], disease: int, classes: Sequence[str]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which eyes are cases of a disease, and which count in its fit, cases and others."""
+    case: NDArray[np.bool_] = truth == disease
+    counted = case | ~holds[:, disease]
+    if classes[disease] == "DRUSEN" and "CNV" in classes:
+        counted &= truth != list(classes).index("CNV")
+    return case, counted
+
+
+def _rule_table(
+    thresholds: dict[str, float], scale: dict[str, float], offset: dict[str, float]
+) -> dict[str, Any]:
+    """The eye rule as the package's manifest holds it."""
+    return {
         "name": "adjacent-mean",
         "version": 1,
         "adjacent": ADJACENT,
@@ -233,7 +257,6 @@ def fit_eye_rule(
         "max_ood_share": 0.5,
         "max_ungradable_share": 0.5,
     }
-    return rule, {"eyes": len(truth), "eye_rule_not_fitted": unfitted}
 
 
 def _eyes_of(

@@ -112,10 +112,7 @@ def export_run(
     values = _values(ready, folder, data, config, by_validation=fold is None)
     result = _write(folder, ready, values, manifest, load_key(key_file or default_key_file()))
     heard.progress(STEPS, STEPS, "export")
-    heard.metric("export", {
-        "file": str(result.path), "fold": chosen, "parity": result.parity.difference,
-        "public key": str(result.public_key), "to install": result.install,
-    })  # fmt: skip
+    heard.metric("export", _for_people(result))
     return result
 
 
@@ -133,6 +130,17 @@ def _student(
     said = [without_places(config.to_json()), without_places(student.facts["config"])]
     check_private([dump_json(one).decode() for one in said], manifest.rows)
     return student
+
+
+def _for_people(result: ExportResult) -> dict[str, Any]:
+    """What the user is told of the package."""
+    return {
+        "file": str(result.path),
+        "fold": result.fold,
+        "parity": result.parity.difference,
+        "public key": str(result.public_key),
+        "to install": result.install,
+    }
 
 
 def _values(

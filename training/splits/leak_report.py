@@ -49,16 +49,30 @@ def leak_report(
     for number, fold in enumerate(folds):
         part = parts_of(patients.tolist(), fold)[patient_of]
         check_near_duplicates(part, duplicates, number)
-        rng = np.random.default_rng((seed, number))
-        used = np.flatnonzero((part != ELSEWHERE) & compared)
-        shuffled = np.full_like(part, ELSEWHERE)
-        shuffled[used] = rng.permutation(part[used])
+        shuffled = _dealt_by_image(part, compared, np.random.default_rng((seed, number)))
         for way, division in (("by_image", shuffled), ("by_patient", part)):
-            train, test = division == PARTS.index("train"), division == PARTS.index("test")
-            shared = np.intersect1d(patient_of[train], patient_of[test])
-            counts[way]["near_duplicate_pairs"].append(near_across(duplicates, train, test))
-            counts[way]["patients"].append(len(shared))
+            for name, count in _across(division, patient_of, duplicates).items():
+                counts[way][name].append(count)
     return {**counts, "sentence": _sentence(counts)}
+
+
+def _dealt_by_image(
+    part: Indices, compared: NDArray[np.bool_], rng: np.random.Generator
+) -> Indices:
+    """Parts of the same sizes for the same B-scans, regardless of patients."""
+    used = np.flatnonzero((part != ELSEWHERE) & compared)
+    shuffled = np.full_like(part, ELSEWHERE)
+    shuffled[used] = rng.permutation(part[used])
+    return shuffled
+
+
+def _across(division: Indices, patient_of: Indices, duplicates: Duplicates) -> dict[str, int]:
+    """How many pairs of near-duplicates and how many patients stand in training and in test."""
+    train, test = division == PARTS.index("train"), division == PARTS.index("test")
+    return {
+        "near_duplicate_pairs": near_across(duplicates, train, test),
+        "patients": len(np.intersect1d(patient_of[train], patient_of[test])),
+    }
 
 
 def parts_of(patients: Sequence[str], fold: Fold) -> Indices:

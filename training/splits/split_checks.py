@@ -83,18 +83,7 @@ def check_classes(units: Sequence[Unit], config: Config) -> None:
         for label, code in enumerate(config.classes.codes)
     }
     listed = [f"{code}: {count} patients" for code, count in by_class.items()]
-    if len(present := [code for code, count in by_class.items() if count]) == 1:
-        raise TrainingError(
-            "one-class",
-            f"All B-scans are {present[0]}; nothing can be learned from one class.",
-            listed,
-        )
-    if empty := [code for code, count in by_class.items() if not count]:
-        raise TrainingError(
-            "empty-class",
-            f"No patient has a B-scan of {', '.join(empty)}; add some, or take the class out.",
-            listed,
-        )
+    _check_presence(by_class, listed)
     if single := [code for code, count in by_class.items() if count == 1]:
         raise TrainingError(
             "one-patient-per-class",
@@ -109,6 +98,30 @@ def check_classes(units: Sequence[Unit], config: Config) -> None:
             "fewer-patients-than-folds",
             f"{folds} folds need {need} patients of every class (united patients count as one); "
             f"{', '.join(few)} has fewer. Add patients, or lower split.folds.",
+            listed,
+        )
+
+
+def _check_presence(by_class: dict[str, int], listed: Sequence[str]) -> None:
+    """Refuse one class alone, and classes without a patient.
+
+    Args:
+        by_class: Number of patients of each class.
+        listed: The same for people, one line a class.
+
+    Raises:
+        TrainingError: ``one-class`` or ``empty-class``.
+    """
+    if len(present := [code for code, count in by_class.items() if count]) == 1:
+        raise TrainingError(
+            "one-class",
+            f"All B-scans are {present[0]}; nothing can be learned from one class.",
+            listed,
+        )
+    if empty := [code for code, count in by_class.items() if not count]:
+        raise TrainingError(
+            "empty-class",
+            f"No patient has a B-scan of {', '.join(empty)}; add some, or take the class out.",
             listed,
         )
 

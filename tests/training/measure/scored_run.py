@@ -14,11 +14,12 @@ from training.data.manifest import Manifest, Row, write_manifest
 from training.data.predictions import Predictions, save_predictions
 from training.learning.checkpoint import save_best
 from training.measure.evaluate_fold import SCHEMA
-from training.measure.scoring import choose_operating, measured, paired, score
+from training.measure.scoring import Scored, choose_operating, measured, paired, score
+from training.measure.thresholds import Operating
 from training.networks.models import build_student, build_teacher
 from training.open_run import Run
 from training.run_folder import RunFolder
-from training.splits.held_out import held_rows
+from training.splits.held_out import Held, held_rows
 from training.splits.split import Split
 
 
@@ -112,50 +113,18 @@ def answered(
         model: Overrides of the model's part of the report.
     """
     held = held_rows(manifest, split, config, fold)
-    report: dict[str, Any] = {
-        "schema": SCHEMA, "fold": fold, "split_sha256": split.sha256, "views": "single",
-        "manifest_sha256": manifest.sha256, "primary": held.primary, "faithful": 0, "roles": {},
-        "missing": [role for role in ("teacher", "student") if role not in skill],
-        "data": {
-            name: {
-                "n": len(part.rows), "patients": len({r.patient for r in part.rows}),
-                "datasets": sorted({r.dataset for r in part.rows}), "devices": [],
-                "classes": {c: int((part.labels == k).sum()) for k, c in enumerate(CODES)},
-            }
-            for name, part in (("validation", held.validation), ("test", held.test))
-        },
-    }  # fmt: skip
+    report = report_head(split, held, fold=fold, roles=tuple(skill))
     scored = {}
     for role, strength in skill.items():
-        rng = np.random.default_rng((seed, fold))
-        made = {}
-        for part, rows in (("validation", held.validation), ("test", held.test)):
-            logits = rng.normal(0, 1.0, (len(rows.labels), 3))
-            logits[np.arange(len(rows.labels)), rows.labels] += strength
-            embeddings = np.eye(3, 6)[rows.labels] + rng.normal(0, 0.05, (len(rows.labels), 6))
-            made[part] = Predictions(
-                rows.indices, rows.labels, logits.astype(np.float32),
-                embeddings.astype(np.float32)[:, : 6 if role == "student" else 0],
-                {"split_sha256": split.sha256, "role": role, "fold": fold, "part": part},
-            )  # fmt: skip
-            save_predictions(folder.predictions(fold, role, part), made[part])
+        made = made_up(held, split, fold=fold, role=role, strength=strength, seed=seed)
+        for part, answers in made.items():
+            save_predictions(folder.predictions(fold, role, part), answers)
         operating = choose_operating(made["validation"], held.validation.rows, config)
         scored[role] = {
             name: score(made["test"], held.test.rows, operating, config=config, keep=keep)
             for name, keep in held.sets.items()
         }
-        report["roles"][role] = {
-            "model": {
-                "model": getattr(config, role).model, "weights_sha256": "0", "epoch": 3,
-                "chosen": "ema", "validation": {}, "validation_accuracy": 0.95, "waiver": "",
-                "initial_weights": {"name": "none", "licence": "", "pretrained": False},
-                "versions": {}, "finished": True, **(model or {}),
-            },
-            "operating": operating.to_json(),
-            "test": {name: measured(one, config) for name, one in scored[role].items()},
-        }  # fmt: skip
-        if role == "student":
-            report["roles"][role] |= {"unlike": {}, "faithfulness": {"n": 0}}
+        report["roles"][role] = role_report(role, scored[role], operating, config, model or {})
     if len(scored) == 2:
         report["paired"] = {
             name: paired(scored["student"][name], scored["teacher"][name], config)
@@ -165,3 +134,56 @@ def answered(
     folder.fold(fold).mkdir(parents=True, exist_ok=True)
     (folder.fold(fold) / "evaluation.json").write_text(json.dumps(report))
     return report
+
+
+def report_head(split: Split, held: Held, *, fold: int, roles: tuple[str, ...]) -> dict[str, Any]:
+    """What the report of a fold rests on, before any network is in it."""
+    return {
+        "schema": SCHEMA, "fold": fold, "split_sha256": split.sha256, "views": "single",
+        "manifest_sha256": split.manifest_sha256, "primary": held.primary, "faithful": 0,
+        "roles": {}, "missing": [role for role in ("teacher", "student") if role not in roles],
+        "data": {
+            name: {
+                "n": len(part.rows), "patients": len({r.patient for r in part.rows}),
+                "datasets": sorted({r.dataset for r in part.rows}), "devices": [],
+                "classes": {c: int((part.labels == k).sum()) for k, c in enumerate(CODES)},
+            }
+            for name, part in (("validation", held.validation), ("test", held.test))
+        },
+    }  # fmt: skip
+
+
+def made_up(
+    held: Held, split: Split, *, fold: int, role: str, strength: float, seed: int
+) -> dict[str, Predictions]:
+    """Answers by part: noise in which the true class stands out by `strength`."""
+    rng = np.random.default_rng((seed, fold))
+    made = {}
+    for part, rows in (("validation", held.validation), ("test", held.test)):
+        logits = rng.normal(0, 1.0, (len(rows.labels), 3))
+        logits[np.arange(len(rows.labels)), rows.labels] += strength
+        embeddings = np.eye(3, 6)[rows.labels] + rng.normal(0, 0.05, (len(rows.labels), 6))
+        made[part] = Predictions(
+            rows.indices, rows.labels, logits.astype(np.float32),
+            embeddings.astype(np.float32)[:, : 6 if role == "student" else 0],
+            {"split_sha256": split.sha256, "role": role, "fold": fold, "part": part},
+        )  # fmt: skip
+    return made
+
+
+def role_report(
+    role: str, scored: dict[str, Scored], operating: Operating, config: Config,
+    model: dict[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    """A network's part of the report; `model` overrides what is said of the model."""
+    made = {
+        "model": {
+            "model": getattr(config, role).model, "weights_sha256": "0", "epoch": 3,
+            "chosen": "ema", "validation": {}, "validation_accuracy": 0.95, "waiver": "",
+            "initial_weights": {"name": "none", "licence": "", "pretrained": False},
+            "versions": {}, "finished": True, **model,
+        },
+        "operating": operating.to_json(),
+        "test": {name: measured(one, config) for name, one in scored.items()},
+    }  # fmt: skip
+    return made | ({"unlike": {}, "faithfulness": {"n": 0}} if role == "student" else {})

@@ -39,8 +39,33 @@ def table(n: int, patients: int, accuracy: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def manifest(held: dict[str, Any]) -> dict[str, Any]:
+def training_facts() -> dict[str, Any]:
     initial = {"name": "random", "licence": "none", "source": "none", "notice": ""}
+    return {
+        "fold": 1, "chosen": "swa", "split_sha256": "s" * 64, "manifest_sha256": "m" * 64,
+        "weights_sha256": "w" * 64, "source_commit": "abc", "network": "efficientnet_b2",
+        "validation": {"raw": {"accuracy": 0.9, "loss": 0.3}, "swa": {"accuracy": 0.92}},
+        "initial_weights": initial,
+        "teacher": {"model": "convnext", "fold": 1, "validation": {"accuracy": 0.88},
+                    "initial_weights": {**initial, "licence": "MIT"}},
+        "waiver": "few | patients\nyet", "config": {"distill": {"gate": 0.9}}, "folds": 2,
+        "data": [{"name": "clinic", "train": {"patients": 9, "bscans": 90},
+                  "validation": {"patients": 3, "bscans": 30}}],
+        "devices": {"Spectralis": 120}, "test_patients": 4, "worst_case": False,
+        "split": {
+            "leak": {"sentence": "Image-level splitting would have put 17 across; here 0."},
+            "warnings": ["3 pictures belong to several patients, who were united."],
+            "counts": {
+                part: {"patients": 9, "bscans": 90, "classes": {
+                    "NORMAL": {"patients": 6, "bscans": 60},
+                    "CNV": {"patients": 3, "bscans": 30}}}
+                for part in ("train", "validation", "test")
+            },
+        },
+    }  # fmt: skip
+
+
+def manifest(held: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": "ward", "version": "1.2", "notice": "Not validated.", "created": "2026-05-04",
         "classes": [{"code": "NORMAL", "display": "Normal"}, {"code": "CNV", "display": "CNV"}],
@@ -48,28 +73,7 @@ def manifest(held: dict[str, Any]) -> dict[str, Any]:
         "ood": {"threshold": 0.31},
         "eye_rule": {"adjacent": 3, "thresholds": {"CNV": 0.4}, "scale": {"CNV": 1.5},
                      "offset": {"CNV": -0.5}},
-        "training": {
-            "fold": 1, "chosen": "swa", "split_sha256": "s" * 64, "manifest_sha256": "m" * 64,
-            "weights_sha256": "w" * 64, "source_commit": "abc", "network": "efficientnet_b2",
-            "validation": {"raw": {"accuracy": 0.9, "loss": 0.3}, "swa": {"accuracy": 0.92}},
-            "initial_weights": initial,
-            "teacher": {"model": "convnext", "fold": 1, "validation": {"accuracy": 0.88},
-                        "initial_weights": {**initial, "licence": "MIT"}},
-            "waiver": "few | patients\nyet", "config": {"distill": {"gate": 0.9}}, "folds": 2,
-            "data": [{"name": "clinic", "train": {"patients": 9, "bscans": 90},
-                      "validation": {"patients": 3, "bscans": 30}}],
-            "devices": {"Spectralis": 120}, "test_patients": 4, "worst_case": False,
-            "split": {
-                "leak": {"sentence": "Image-level splitting would have put 17 across; here 0."},
-                "warnings": ["3 pictures belong to several patients, who were united."],
-                "counts": {
-                    part: {"patients": 9, "bscans": 90, "classes": {
-                        "NORMAL": {"patients": 6, "bscans": 60},
-                        "CNV": {"patients": 3, "bscans": 30}}}
-                    for part in ("train", "validation", "test")
-                },
-            },
-        },
+        "training": training_facts(),
         "metrics": {
             "fold_chosen_by": "best validation accuracy of all folds", "held_out": held,
             "parity": {"pictures": 200, "difference": 3e-7},
