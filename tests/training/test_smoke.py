@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from training.__main__ import main
 
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with simulated patients, their manifest and a finished run."""
+    torch.set_num_threads(1)  # made before the fixture that does this for each test
     place = tmp_path_factory.mktemp("smoke")
     data, manifest = str(place / "data"), str(place / "manifest.csv")
     assert main(["phantoms", data, "--patients", "4", "--bscans", "5"]) == 0

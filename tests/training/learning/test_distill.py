@@ -44,6 +44,7 @@ def distil(run: Run, events: Silent | None = None) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    torch.set_num_threads(1)  # made before the fixture that does this for each test
     run = tiny_run(tmp_path_factory.mktemp("taught"))
     teach(run)
     return run

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.training.tiny_run import tiny_config, tiny_fold, tiny_run
 from training.config import Config
@@ -43,6 +44,7 @@ def outcome(run: Run, role: str) -> tuple[str, list[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Teacher and student of fold 0, never interrupted."""
+    torch.set_num_threads(1)  # made before the fixture that does this for each test
     run = tiny_run(tmp_path_factory.mktemp("whole"))
     train(run, "teacher")
     train(run, "student")

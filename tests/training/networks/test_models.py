@@ -27,6 +27,7 @@ SIZE = (64, 96)
 
 @pytest.fixture(scope="module")
 def network() -> Network:
+    torch.set_num_threads(1)  # made before the fixture that does this for each test
     torch.manual_seed(0)
     return Network(4)
 
@@ -222,6 +223,7 @@ def test_drop_path_that_would_do_nothing_is_refused() -> None:
 @pytest.fixture(scope="module")
 def pair() -> Teacher:
     """A teacher that sees B-scan and photograph."""
+    torch.set_num_threads(1)
     torch.manual_seed(2)
     config = replace(TINY_TEACHER, fundus_model="test_efficientnet", dropout=0.0, drop_path=0.0)
     teacher, _ = build_teacher(config, 3, size=SIZE)

@@ -41,6 +41,7 @@ RULE: dict[str, Any] = {
 
 @pytest.fixture(scope="module")
 def network() -> ToyNetwork:
+    torch.set_num_threads(1)  # made before the fixture that does this for each test
     return toy(3)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from kdoct_desktop.inference.onnx_gate import check_graph
@@ -21,6 +22,7 @@ MEANS = np.random.default_rng(1).random((4, 12)).astype(np.float32)
 
 @pytest.fixture(scope="module")
 def network() -> ToyNetwork:
+    torch.set_num_threads(1)  # made before the fixture that does this for each test
     return toy(3)
 
 

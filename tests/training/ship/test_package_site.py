@@ -87,6 +87,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def run(place: Path) -> Run:
+    torch.set_num_threads(1)  # made before the fixture that does this for each test
     made = tiny_run(place, small_config())
     put_student(made, 0, accuracy=0.80, seed=0)
     put_student(made, 1, accuracy=0.85, seed=1)

@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from tests.training.studies.tiny_sweep import Trained, write_sweep
 from tests.training.tiny_run import draw
@@ -55,6 +56,7 @@ def write_clinic(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    torch.set_num_threads(1)  # made before the fixture that does this for each test
     folder = tmp_path_factory.mktemp("site")
     write_clinic(folder / "data")
     train, sweep = Trained(), write_sweep(folder, TABLES)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from filelock import FileLock
 
 from tests.training.studies.tiny_sweep import Trained, prepared, write_sweep
@@ -27,6 +28,7 @@ def swept(place: dict[str, Any], sweep: Path, train: Any, **more: Any) -> dict[s
 
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    torch.set_num_threads(1)  # made before the fixture that does this for each test
     folder = tmp_path_factory.mktemp("sweep")
     place, sweep, train = prepared(folder), write_sweep(folder, TABLES), Trained()
     table = swept(place, sweep, train)
