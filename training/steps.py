@@ -92,8 +92,8 @@ def preview(args: argparse.Namespace, events: Events) -> int:
     """Draw the views that a network of the run sees."""
     from training.data.augment import enlarged_size
     from training.data.cache import open_cache
-    from training.data.fold_data import load_fold
     from training.data.preview import write_preview
+    from training.learning.fold_data import load_fold
     from training.open_run import open_run
 
     run = open_run(args.run)
@@ -110,7 +110,7 @@ def preview(args: argparse.Namespace, events: Events) -> int:
 
 def teacher(args: argparse.Namespace, events: Events) -> int:
     """Train the teacher of a fold."""
-    from training.data.fold_data import load_fold
+    from training.learning.fold_data import load_fold
     from training.learning.teacher import train_teacher
     from training.open_run import open_run
 
@@ -122,8 +122,8 @@ def teacher(args: argparse.Namespace, events: Events) -> int:
 
 def distill(args: argparse.Namespace, events: Events) -> int:
     """Distil the student of a fold."""
-    from training.data.fold_data import load_fold
     from training.learning.distill import distill_student
+    from training.learning.fold_data import load_fold
     from training.open_run import open_run
 
     run = open_run(args.run)

@@ -8,11 +8,11 @@ import numpy as np
 
 from tests.training.drawn import normal_bscan
 from training.config import Config, make_config
-from training.data.fold_data import FoldData, load_fold
 from training.data.manifest import Manifest, Row, write_manifest
 from training.data.perceptual_hash import perceptual_hash
 from training.data.read_picture import picture_sha256, read_picture
 from training.events import Silent
+from training.learning.fold_data import FoldData, load_fold
 from training.open_run import Run, create_run
 from training.settings_file import merged
 from training.splits.split import PARTS, Fold, Split, save_split

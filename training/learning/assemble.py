@@ -17,12 +17,12 @@ from kdoct_desktop.inference.preprocess import preprocessing_hash
 from training.config import Config, plain
 from training.data.batches import Batch, TrainingBatches, plain_batches
 from training.data.cache import Cache
-from training.data.fold_data import FoldData, chosen, fold_cache
 from training.events import Events, Silent
 from training.learning.averaging import Average
 from training.learning.compiling import compiled
 from training.learning.compute import seed_from, versions
 from training.learning.fit import Fit, Job
+from training.learning.fold_data import FoldData, chosen, fold_cache
 from training.learning.loop import Stepper
 from training.learning.optimise import make_optimizer
 from training.learning.session import Position, Session
@@ -103,7 +103,10 @@ def make_fit(
     heard = events if fabric.is_global_zero else Silent()
     scale = (tuple(spec.mean), tuple(spec.std))
     warn_of_start(initial, data, heard)
-    session = make_session(parts, network, fabric, heard)
+    session = make_session(
+        network, parts.network, size=_size(parts),
+        deterministic=config.compute.deterministic, fabric=fabric, events=heard,
+    )  # fmt: skip
     stepper = Stepper(
         session, parts.network, task, seed=network_seed(config, parts.role, data.fold), scale=scale
     )
@@ -129,18 +132,19 @@ def make_fit(
     )  # fmt: skip
 
 
-def make_session(parts: Parts, network: nn.Module, fabric: Fabric, events: Events) -> Session:
-    """Network, optimizer and averages on the device."""
-    config = parts.config
-    if parts.network.channels_last:
+def make_session(
+    network: nn.Module, config: NetworkConfig, *,
+    size: tuple[int, int], deterministic: bool, fabric: Fabric, events: Events,
+) -> Session:  # fmt: skip
+    """Network, optimizer and averages on the device, before the first step."""
+    if config.channels_last:
         network = network.to(memory_format=torch.channels_last)
     network = fabric.to_device(network)  # before the optimizer, which asks where the weights are
-    optimizer = make_optimizer(network, parts.network)
+    optimizer = make_optimizer(network, config)
     body = compiled(
-        network, parts.network, device=fabric.device, size=_size(parts),
-        deterministic=config.compute.deterministic, events=events,
-    )  # fmt: skip
-    ema, swa = (Average(network, decay=decay) for decay in (parts.network.ema, None))
+        network, config, device=fabric.device, size=size, deterministic=deterministic, events=events
+    )
+    ema, swa = (Average(network, decay=decay) for decay in (config.ema, None))
     ready = fabric.setup_optimizers(optimizer)
     return Session(fabric, network, ready, ema, swa, Position(), body)
 

@@ -9,13 +9,12 @@ from torch import Tensor, nn
 
 from training.config import Config
 from training.data.batches import plain_batches
-from training.data.fold_data import FoldData
 from training.errors import TrainingError
 from training.events import Events
 from training.learning.assemble import Parts, identity, make_fit, network_seed, open_parts
-from training.learning.checkpoint import LoadedModel, load_best
 from training.learning.compute import start_fabric
 from training.learning.fit import finished, only_here
+from training.learning.fold_data import FoldData
 from training.learning.losses import class_weights
 from training.learning.tasks import (
     DistillTask,
@@ -26,6 +25,7 @@ from training.learning.tasks import (
     logits_of,
 )
 from training.learning.validate import ValidationSet
+from training.networks.checkpoint import LoadedModel, load_best
 from training.networks.models import build_student
 from training.run_folder import RunFolder
 

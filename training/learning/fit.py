@@ -14,12 +14,12 @@ from training.data.batches import TrainingBatches
 from training.data.manifest import write_whole
 from training.errors import TrainingError
 from training.events import Events
-from training.learning.checkpoint import load_state, save_best, save_state
 from training.learning.compute import summed
 from training.learning.loop import Stepper, is_finite
 from training.learning.session import Session, Tally
 from training.learning.stopping import AFTER_EPOCH, NOW, Stopped, StopRequest
 from training.learning.validate import Batches, ValidationSet, better, candidates, measure
+from training.networks.checkpoint import load_state, save_best, save_state
 from training.recipe import NetworkConfig
 from training.run_folder import RunFolder
 

@@ -6,11 +6,11 @@ from typing import Any
 import torch
 
 from training.config import Config
-from training.data.fold_data import FoldData
 from training.events import Events
 from training.learning.assemble import identity, make_fit, network_seed, open_parts
 from training.learning.compute import start_fabric
 from training.learning.fit import finished, only_here
+from training.learning.fold_data import FoldData
 from training.learning.losses import class_weights
 from training.learning.tasks import SupervisedTask
 from training.networks.models import build_teacher

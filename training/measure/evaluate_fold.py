@@ -142,7 +142,7 @@ class _Role:
     """One network of one fold while it is evaluated."""
 
     def __init__(self, at: _Fold, role: str, device: str) -> None:
-        from training.learning.checkpoint import load_best
+        from training.networks.checkpoint import load_best
 
         self._root, self._folder, self._fold, self._role = at.root, at.folder, at.number, role
         self._manifest, self._split, self._config = at.manifest, at.split, at.config

@@ -12,7 +12,7 @@ from safetensors.torch import load
 from torch import Tensor
 
 from training.errors import TrainingError
-from training.learning.checkpoint import read_best
+from training.networks.checkpoint import read_best
 
 _RUN = "model.json"
 _Refused: Any = torch.serialization.pickle.UnpicklingError  # type: ignore[attr-defined]

@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 from kdoct_desktop.inference.input_spec import InputSpec
 from kdoct_desktop.inference.preprocess import preprocess
 from training.config import Config
-from training.data.fold_data import FoldData
 from training.data.manifest import Manifest
 from training.data.predictions import Predictions, load_predictions
 from training.data.read_picture import read_picture
 from training.errors import TrainingError
 from training.events import Events
-from training.learning.checkpoint import LoadedModel, read_best
+from training.learning.fold_data import FoldData
 from training.measure.calibrate import Calibration
 from training.measure.predicting import predict
 from training.measure.scoring import choose_operating
 from training.measure.thresholds import Operating
+from training.networks.checkpoint import LoadedModel, read_best
 from training.networks.models import Network
 from training.phantom import CONDITIONS, PhantomSpec, generate
 from training.run_folder import RunFolder

@@ -17,10 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kdoct_desktop.inference.manifest import dump_json
 from training.config import Config
-from training.data.fold_data import FoldData, load_fold
 from training.data.manifest import Manifest
 from training.events import Events, Silent
-from training.learning.checkpoint import LoadedModel, file_sha256, load_best
+from training.learning.fold_data import FoldData, load_fold
+from training.networks.checkpoint import LoadedModel, file_sha256, load_best
 from training.run_folder import RunFolder
 from training.ship.export import (
     Parity,

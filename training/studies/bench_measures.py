@@ -19,13 +19,12 @@ from training.data.batches import Step, TrainingBatches
 from training.data.cache import open_cache
 from training.data.import_data import import_dataset
 from training.data.manifest import Row
-from training.events import Events
-from training.learning.averaging import Average
+from training.events import Events, Silent
+from training.learning.assemble import make_session
 from training.learning.distill import _half
 from training.learning.loop import Stepper
 from training.learning.losses import soft_terms
-from training.learning.optimise import make_optimizer
-from training.learning.session import Position, Session
+from training.learning.session import Session
 from training.learning.tasks import DistillTask, OnlineTeacher
 from training.networks.models import build_student, build_teacher
 from training.phantom import CONDITIONS
@@ -189,10 +188,10 @@ class Measures:
         return network.eval() if role == "teacher" else network
 
     def _make_session(self) -> Session:
-        network = self._network("student")
-        ready = self._fabric.setup_optimizers(make_optimizer(network, self._config.student))
-        ema, swa = (Average(network, decay=d) for d in (self._config.student.ema, None))
-        return Session(self._fabric, network, ready, ema, swa, Position())
+        return make_session(
+            self._network("student"), self._config.student, size=self._size(),
+            deterministic=self._config.compute.deterministic, fabric=self._fabric, events=Silent(),
+        )  # fmt: skip
 
     def _make_batches(self, drawn: Drawn) -> TrainingBatches:
         network = self._config.student

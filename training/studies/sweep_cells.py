@@ -161,8 +161,8 @@ def give_teacher(room: Room, unit: Unit, run: Run, events: Events, *, wait: bool
     Returns:
         False where another job is training it.
     """
-    from training.data.fold_data import load_fold
     from training.learning.assemble import identity
+    from training.learning.fold_data import load_fold
 
     own = run.folder.role(unit.fold, "teacher")
     if (own / "finished.json").is_file():
@@ -197,7 +197,7 @@ def copy_teacher(donor: Path, own: Path) -> None:
     Raises:
         TrainingError: ``tampered-model``: the copy is not what the training wrote.
     """
-    from training.learning.checkpoint import read_best
+    from training.networks.checkpoint import read_best
 
     draft = own / ".draft" / "best"
     shutil.rmtree(draft.parent, ignore_errors=True)

@@ -14,8 +14,8 @@ from tests.training.tiny_run import tiny_config, tiny_fold, tiny_run
 from tests.training.toy import toy
 from training.events import Silent
 from training.learning import compiling
-from training.learning.checkpoint import read_best
 from training.learning.teacher import train_teacher
+from training.networks.checkpoint import read_best
 
 CPU = torch.device("cpu")
 

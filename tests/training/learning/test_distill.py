@@ -15,10 +15,10 @@ from training.config import make_config
 from training.data.manifest import write_manifest
 from training.errors import TrainingError
 from training.events import Silent
-from training.learning.checkpoint import load_best, read_best, save_best, tensors_sha256
 from training.learning.distill import distill_student
 from training.learning.tasks import Inputs, OnlineTeacher
 from training.learning.teacher import train_teacher
+from training.networks.checkpoint import load_best, read_best, save_best, tensors_sha256
 from training.open_run import Run, create_run
 from training.settings_file import merged
 from training.splits.split import save_split

@@ -17,11 +17,11 @@ from tests.training.tiny_run import tiny_config, tiny_fold, tiny_run
 from training.config import Config
 from training.errors import TrainingError
 from training.events import Silent
-from training.learning.checkpoint import read_best, tensors_sha256
 from training.learning.distill import distill_student
 from training.learning.fit import only_here
 from training.learning.stopping import Stopped
 from training.learning.teacher import train_teacher
+from training.networks.checkpoint import read_best, tensors_sha256
 from training.open_run import Run
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from tests.training.tiny_run import tiny_config, tiny_run
 from training.config import Config
-from training.learning.checkpoint import read_best
+from training.networks.checkpoint import read_best
 
 ROOT = Path(__file__).resolve().parents[3]
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="gloo as on Linux")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
-from training.data.fold_data import load_fold
 from training.data.manifest import write_whole
 from training.events import Silent
 from training.learning.assemble import make_fit, open_parts
 from training.learning.compute import start_fabric
+from training.learning.fold_data import load_fold
 from training.learning.losses import class_weights
 from training.learning.tasks import SupervisedTask
 from training.networks.models import build_teacher

@@ -12,10 +12,10 @@ from tests.training.tiny_run import CODES, hand_split, tiny_config, tiny_run
 from training.config import Config
 from training.data.manifest import Manifest, Row, write_manifest
 from training.data.predictions import Predictions, save_predictions
-from training.learning.checkpoint import save_best
 from training.measure.evaluate_fold import SCHEMA
 from training.measure.scoring import Scored, choose_operating, measured, paired, score
 from training.measure.thresholds import Operating
+from training.networks.checkpoint import save_best
 from training.networks.models import build_student, build_teacher
 from training.open_run import Run
 from training.run_folder import RunFolder

@@ -15,10 +15,10 @@ from tests.training.tiny_run import tiny_config, tiny_run
 from training.data.predictions import load_predictions
 from training.data.read_picture import read_picture
 from training.errors import TrainingError
-from training.learning.checkpoint import load_best, save_best
 from training.measure.evaluate import evaluate_fold, evaluate_run, predict
 from training.measure.evidence import faithfulness
 from training.measure.predicting import ask
+from training.networks.checkpoint import load_best, save_best
 from training.open_run import Run
 from training.splits.held_out import check_held_out, held_rows
 from training.splits.split import Fold, Split

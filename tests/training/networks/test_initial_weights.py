@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from training.errors import TrainingError
-from training.learning.checkpoint import save_best
+from training.networks.checkpoint import save_best
 from training.networks.initial_weights import InitialWeights, load_start
 from training.networks.lite2 import lite2_file
 from training.networks.models import Network, Teacher, build_student, build_teacher

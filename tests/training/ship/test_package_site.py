@@ -20,7 +20,7 @@ from training.config import Config, plain
 from training.data.predictions import Predictions, save_predictions
 from training.data.read_picture import read_picture
 from training.errors import TrainingError
-from training.learning.checkpoint import save_best
+from training.networks.checkpoint import save_best
 from training.networks.models import build_student
 from training.open_run import Run
 from training.phantom import PhantomSpec, generate

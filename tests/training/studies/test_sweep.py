@@ -11,7 +11,7 @@ from filelock import FileLock
 from tests.training.studies.tiny_sweep import Trained, prepared, write_sweep
 from training.errors import TrainingError
 from training.events import Silent
-from training.learning.checkpoint import read_best
+from training.networks.checkpoint import read_best
 from training.studies.sweep import run_sweep
 
 CELLS: dict[str, Any] = {

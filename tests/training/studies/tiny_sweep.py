@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.training.tiny_run import TINY, hand_split, write_data
-from training.data.fold_data import load_fold
 from training.events import Events, Silent
 from training.learning.distill import distill_student
+from training.learning.fold_data import load_fold
 from training.learning.teacher import train_teacher
 from training.open_run import Run
 from training.settings_file import merged

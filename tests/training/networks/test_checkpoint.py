@@ -9,7 +9,7 @@ import torch
 
 from training.errors import TrainingError
 from training.events import Silent
-from training.learning.checkpoint import (
+from training.networks.checkpoint import (
     file_sha256,
     load_best,
     load_state,
