@@ -20,7 +20,7 @@ from training.data.cache import Cache
 from training.events import Events, Silent
 from training.learning.averaging import Average
 from training.learning.compiling import compiled
-from training.learning.compute import seed_from, versions
+from training.learning.compute import is_scaled, seed_from, versions
 from training.learning.fit import Fit, Job
 from training.learning.fold_data import FoldData, chosen, fold_cache
 from training.learning.loop import Stepper
@@ -140,7 +140,7 @@ def make_session(
     if config.channels_last:
         network = network.to(memory_format=torch.channels_last)
     network = fabric.to_device(network)  # before the optimizer, which asks where the weights are
-    optimizer = make_optimizer(network, config)
+    optimizer = make_optimizer(network, config, scaled=is_scaled(fabric))
     body = compiled(
         network, config, device=fabric.device, size=size, deterministic=deterministic, events=events
     )

@@ -93,13 +93,24 @@ def gpu_works() -> tuple[bool, str]:
 
 
 def fabric_precision(asked: str, accelerator: str) -> Any:
-    """Fabric's word for a precision."""
+    """Fabric's word for a precision.
+
+    Raises:
+        TrainingError: ``no-fp16``: only a GPU computes in it.
+    """
     if asked == "auto":
         if accelerator == "cpu":
             asked = "fp32"
         else:
             asked = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+    if asked == "fp16" and accelerator == "cpu":
+        raise TrainingError("no-fp16", "A processor does not train in fp16; set bf16 or fp32.")
     return {"bf16": "bf16-mixed", "fp16": "16-mixed", "fp32": "32-true"}[asked]
+
+
+def is_scaled(fabric: Fabric) -> bool:
+    """True where the loss is scaled, as fp16 needs it."""
+    return getattr(fabric.strategy.precision, "scaler", None) is not None
 
 
 def is_one_device(fabric: Fabric) -> bool:

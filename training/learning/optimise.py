@@ -53,9 +53,18 @@ def parameter_groups(network: nn.Module, config: NetworkConfig) -> list[dict[str
     return [groups[title] for title in groups]
 
 
-def make_optimizer(network: nn.Module, config: NetworkConfig) -> torch.optim.AdamW:
-    """AdamW over the groups; on a GPU in one fused kernel."""
-    fused = all(weight.is_cuda for weight in network.parameters())
+def make_optimizer(
+    network: nn.Module, config: NetworkConfig, *, scaled: bool = False
+) -> torch.optim.AdamW:
+    """AdamW over the groups; on a GPU in one fused kernel.
+
+    Args:
+        network: On its device.
+        config: Of the network.
+        scaled: The loss is scaled for fp16: the fused kernel would take the scale out by itself,
+            after the clipping that must come behind it, so it is not used.
+    """
+    fused = not scaled and all(weight.is_cuda for weight in network.parameters())
     return torch.optim.AdamW(parameter_groups(network, config), fused=fused or None)
 
 

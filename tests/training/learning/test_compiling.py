@@ -84,13 +84,3 @@ def test_a_compiled_training_writes_the_weights_of_the_plain_network(
     assert found[0].keys() == found[1].keys()
     for name, value in found[0].items():
         assert torch.allclose(value, found[1][name], atol=1e-5), name
-
-
-def test_half_precision_trains_and_its_state_comes_back(tmp_path: Path) -> None:
-    run = tiny_run(tmp_path, tiny_config(teacher={"precision": "bf16", "epochs": 2}))
-    best = train_teacher(run.config, tiny_fold(run), run.folder, events=Silent(), cache=run.cache)
-    weights, _ = read_best(run.folder.best(0, "teacher"))
-    assert best["validation"]
-    assert {value.dtype for value in weights.values() if value.is_floating_point()} == {
-        torch.float32
-    }
