@@ -9,7 +9,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from training.command_line import build_parser
 from training.errors import TrainingError
-from training.events import JsonEvents, PeopleEvents
+from training.events import Events, JsonEvents, PeopleEvents, Silent
 
 USAGE, STOPPED = 2, 3
 
@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from training.learning.stopping import Stopped
     from training.steps import STEPS
 
-    events = JsonEvents() if args.events else PeopleEvents()
+    events = _events(as_json=args.events)
     try:
         return STEPS[args.command](args, events)
     except Stopped as stopped:
@@ -43,6 +43,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         events.error(problem.code, problem.message, problem.details)
         return USAGE
+
+
+def _events(*, as_json: bool) -> Events:
+    """Only the first of several processes speaks; torchrun and Fabric say which one this is."""
+    rank = os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or "0"
+    if rank != "0" or os.environ.get("NODE_RANK", "0") != "0":
+        return Silent()
+    return JsonEvents() if as_json else PeopleEvents()
 
 
 if __name__ == "__main__":

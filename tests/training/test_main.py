@@ -42,3 +42,19 @@ def test_a_mistake_in_the_configuration_is_said_in_one_sentence(
     config.write_text("colour = 1\n", "utf-8")
     assert main(["factory", "evaluate", "--data", str(tmp_path), "--config", str(config)]) == 2
     assert capsys.readouterr().err == "Configuration: unknown key colour\n"
+
+
+@pytest.mark.parametrize(
+    ("rank", "speaks"), [({}, True), ({"RANK": "0"}, True), ({"RANK": "1"}, False),
+                         ({"LOCAL_RANK": "1"}, False), ({"LOCAL_RANK": "0"}, True)],
+)  # fmt: skip
+def test_only_the_first_of_several_processes_speaks(
+    rank: dict[str, str], speaks: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    for name in ("RANK", "LOCAL_RANK", "NODE_RANK"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in rank.items():
+        monkeypatch.setenv(name, value)
+    assert main(["teacher", str(tmp_path), "--fold", "0"]) == 2
+    assert ("no-run" in capsys.readouterr().err) == speaks
