@@ -60,11 +60,11 @@ def _sides(picture: Grey) -> tuple[Grey, ...]:
 
 def _along(strip: Grey, low: int, high: int) -> bool:
     """True where, opened, the levels from `low` to `high` lie along 8 % of the first row."""
-    plain = np.count_nonzero((strip[0] >= low) & (strip[0] <= high))
+    plain = int(np.count_nonzero((strip[0] >= low) & (strip[0] <= high)))
     if plain / strip.shape[1] < 0.08:  # opening adds nothing
         return False
     solid = int(np.count_nonzero(_opened(np.ascontiguousarray(strip), low, high)[0]))
-    return solid / strip.shape[1] >= 0.08
+    return bool(solid / strip.shape[1] >= 0.08)
 
 
 def _opened(picture: Grey, low: int, high: int) -> Grey:
