@@ -262,3 +262,16 @@ def test_a_volume_that_stops_half_way_is_refused_in_its_time(tmp_path: Path) -> 
     opened = open_volumes(tmp_path / "slow.dcm", limits=limits)
     assert [problem.code for problem in opened.problems] == ["read-timeout"]
     assert time.monotonic() - started < 8.0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a pipe be widened")
+def test_whole_bscans_fit_into_the_pipe_from_the_reading_process() -> None:
+    import fcntl
+
+    with Contained(Limits(), lambda: None) as reading:
+        reading.start()
+        process = reading._process
+        assert process is not None
+        assert process.stdout is not None
+        size = fcntl.fcntl(process.stdout.fileno(), fcntl.F_GETPIPE_SZ)
+        assert size >= 4 * 496 * 512
