@@ -138,11 +138,9 @@ class Desk(QObject):
         """A visit whose scans go on from what was shown while reading."""
         scans = []
         for volume in study.volumes:
-            bscans, depth, ascans = volume.voxels.shape
             scan = self._loading.pop(volume.source.key, None)
-            if scan is None or scan.shape != (bscans, depth, ascans):
-                shape = (bscans, depth, ascans)
-                scan = Scan(volume.source.label, shape, volume.laterality)
+            if scan is None or scan.shape != volume.voxels.shape:
+                scan = Scan.whole(volume)
             scan.fill(volume)
             scans.append(scan)
         return Visit(study=study, scans=scans)

@@ -17,7 +17,7 @@ from kdoct_desktop.domain.heatmap import Box
 from kdoct_desktop.domain.prediction import BscanPrediction, ModelIdentity, ProviderReport
 from kdoct_desktop.domain.progress import Progress
 from kdoct_desktop.domain.study import Problem, Study
-from kdoct_desktop.domain.volume import Laterality
+from kdoct_desktop.domain.volume import Laterality, ScanPattern, Spacing
 
 
 class Header(Protocol):
@@ -41,6 +41,16 @@ class Header(Protocol):
     @property
     def laterality(self) -> Laterality | None:
         """As far as the header says; None where it does not."""
+        ...
+
+    @property
+    def spacing(self) -> Spacing:
+        """Sampling distances, as far as the header says."""
+        ...
+
+    @property
+    def scan_pattern(self) -> ScanPattern:
+        """How the beam moved, as far as the header says."""
         ...
 
 

@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from kdoct_desktop.domain.errors import Cancelled, IngestError
+from kdoct_desktop.domain.volume import Spacing
 from kdoct_desktop.io import contained
 from kdoct_desktop.io.contained import Contained
 from kdoct_desktop.io.limits import Limits
@@ -191,6 +192,16 @@ def test_the_middle_bscan_comes_first_and_then_all_in_order(tmp_path: Path) -> N
     opened = open_volumes(tmp_path / "a.dcm", on_bscan=listener)
     assert seen == [3, 0, 1, 2, 4, 5, 6]
     assert not opened.studies[0].volumes[0].voxels.flags.writeable
+
+
+def test_the_first_bscan_comes_with_the_scale_of_its_volume(tmp_path: Path) -> None:
+    save(opt(ramp(3), spacing=(0.004, 0.011)), tmp_path / "a.dcm")
+    told: list[Spacing] = []
+    opened = open_volumes(
+        tmp_path / "a.dcm", on_bscan=lambda header, index, pixels: told.append(header.spacing)
+    )
+    assert (told[0].axial_mm, told[0].ascan_mm) == (0.004, 0.011)
+    assert told[0] == opened.studies[0].volumes[0].spacing
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="address space is capped on POSIX")

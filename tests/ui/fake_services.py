@@ -11,7 +11,7 @@ from kdoct_desktop.domain.errors import ModelError
 from kdoct_desktop.domain.prediction import ModelIdentity, ProviderReport
 from kdoct_desktop.domain.progress import Progress
 from kdoct_desktop.domain.study import Problem, Study
-from kdoct_desktop.domain.volume import Laterality
+from kdoct_desktop.domain.volume import Laterality, ScanPattern, Spacing
 from kdoct_desktop.ui.services import OnPredicted, OnRead
 from tests import samples
 
@@ -24,6 +24,8 @@ class Header:
     label: str
     shape: tuple[int, int, int]
     laterality: Laterality | None
+    spacing: Spacing
+    scan_pattern: ScanPattern
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,12 @@ class FakeServices:
         for volume in volumes:
             bscans, depth, ascans = volume.voxels.shape
             header = Header(
-                volume.source.key, volume.source.label, (bscans, depth, ascans), volume.laterality
+                volume.source.key,
+                volume.source.label,
+                (bscans, depth, ascans),
+                volume.laterality,
+                volume.spacing,
+                volume.scan_pattern,
             )
             middle = bscans // 2
             for index in sorted(range(bscans), key=lambda at: at != middle):

@@ -14,7 +14,7 @@ from kdoct_desktop.domain.study import Problem
 from kdoct_desktop.domain.volume import Laterality, Provenance
 from kdoct_desktop.ui.main import make_window
 from kdoct_desktop.ui.main_window import MainWindow
-from tests.ui.conftest import MakeWindow, both_eyes, every_state
+from tests.ui.conftest import MakeWindow, both_eyes, every_state, keep_grab
 from tests.ui.fake_services import PATH, FakeServices, Installed
 
 
@@ -50,6 +50,25 @@ def test_the_first_bscan_is_shown_while_the_rest_is_still_read(
     assert window.bench.index == 0  # where the reader went, not where the evidence is
     assert window.bench.scan is not None
     assert window.bench.scan.is_read(0)
+
+
+def test_a_scan_has_its_true_proportions_from_its_first_bscan_on(
+    open_window: MakeWindow, qtbot: QtBot
+) -> None:
+    services = FakeServices(both_eyes())
+    services.read_gate = 1
+    window = open_window(services, opened=False)
+    window.open([PATH])
+    qtbot.waitUntil(lambda: window.bench.scan is not None)
+    scan = window.bench.scan
+    assert scan is not None
+    assert scan.volume is None
+    spacing = both_eyes().volumes[0].volume.spacing
+    assert scan.pixel_mm == (spacing.axial_mm, spacing.ascan_mm)
+    keep_grab(window, "reading-to-scale")
+    services.opened.set()
+    idle(window, qtbot)
+    assert scan.pixel_mm == (spacing.axial_mm, spacing.ascan_mm)
 
 
 def test_a_scan_that_is_read_before_the_model_is_loaded_is_analysed(
