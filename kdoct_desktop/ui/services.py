@@ -79,6 +79,19 @@ class OnRead(Protocol):
         ...
 
 
+class OnAhead(Protocol):
+    """Called with each B-scan's prediction that is ready while reading goes on.
+
+    `key` is that of the volume's header; the rest is as in `OnPredicted`.
+    """
+
+    def __call__(
+        self, key: str, prediction: BscanPrediction, cam: NDArray[np.float32], frame: Box
+    ) -> None:
+        """Take the prediction of one B-scan."""
+        ...
+
+
 class OnPredicted(Protocol):
     """Called with each B-scan's prediction, in any order of volumes.
 
@@ -162,9 +175,19 @@ class Services(Protocol):
     """
 
     def open(
-        self, path: Path, *, eye: Laterality | None, progress: Progress, on_bscan: OnRead
+        self,
+        path: Path,
+        *,
+        eye: Laterality | None,
+        progress: Progress,
+        on_bscan: OnRead,
+        on_ahead: OnAhead | None,
     ) -> Opened:
-        """Read every volume of a path; refused pieces are problems."""
+        """Read every volume of a path; refused pieces are problems.
+
+        With `on_ahead` the model begins meanwhile, if it is loaded and free; :meth:`analyse` goes
+        on with what it began.
+        """
         ...
 
     def load_model(self) -> LoadedModel:

@@ -109,6 +109,49 @@ def test_evidence_grows_while_the_model_runs(open_window: MakeWindow, qtbot: QtB
     assert window.bench.index == 10
 
 
+def test_evidence_is_shown_while_the_scan_is_still_read(
+    open_window: MakeWindow, qtbot: QtBot
+) -> None:
+    services = FakeServices(both_eyes())
+    services.read_gate, services.ahead = 9, 6
+    window = open_window(services, opened=False)
+    idle(window, qtbot)  # the model is loaded
+    window.open([PATH])
+    bench = window.bench
+    qtbot.waitUntil(lambda: bench.scan is not None and bench.scan.read_count == 9)
+    scan = bench.scan
+    assert scan is not None
+    assert scan.volume is None
+    assert scan.evidence is not None
+    assert scan.evidence.known == 6
+    qtbot.wait(200)  # the views follow
+    marked = [row.isChecked() for row in window.read.panel._bars._rows]
+    assert marked.index(True) == bench.shown_class == scan.evidence.classes.index("CNV")
+    assert window.read.panel.progress.isVisible()
+    assert not window.read.panel._export.isEnabled()
+    keep_grab(window, "reading-with-evidence")
+    keep_grab(window, "reading-with-evidence-200", scale=2.0)
+    services.opened.set()
+    idle(window, qtbot)
+    assert bench.scan is scan
+    assert window.read.panel._headline.text() == "CNV suspected"
+
+
+def test_reading_that_is_cancelled_after_evidence_came_leaves_nothing(
+    open_window: MakeWindow, qtbot: QtBot
+) -> None:
+    services = FakeServices(both_eyes())
+    services.read_gate, services.ahead = 4, 3
+    window = open_window(services, opened=False)
+    idle(window, qtbot)
+    window.open([PATH])
+    qtbot.waitUntil(lambda: window.bench.scan is not None and window.bench.scan.read_count == 4)
+    window.read.panel.progress._cancel.click()
+    idle(window, qtbot)
+    assert window.bench.visits == []
+    assert window.pages.currentWidget() is window.empty
+
+
 @pytest.mark.parametrize("gate", ["read_gate", "predict_gate"])
 def test_cancelling_leaves_nothing_half_done(
     open_window: MakeWindow, qtbot: QtBot, gate: str
