@@ -44,16 +44,19 @@ class Analyzer(Closing):
     Every call blocks; the window calls from a job. Use as a context manager or call :meth:`close`.
     """
 
-    def __init__(self, *, trusted_keys: tuple[bytes, ...], urgency: UrgencyMap) -> None:
+    def __init__(
+        self, *, trusted_keys: tuple[bytes, ...], urgency: UrgencyMap, gentle: bool = False
+    ) -> None:
         """Prepare; nothing is started yet.
 
         Args:
             trusted_keys: Raw Ed25519 public keys that may sign a model package.
             urgency: The site's map from class to urgency.
+            gentle: Let a window have the processor before the model.
         """
         self._trusted_keys = trusted_keys
         self._urgency = urgency
-        self._worker = InferenceWorker(make_way=self._forget_ahead)
+        self._worker = InferenceWorker(self._forget_ahead, gentle=gentle)
         self._loaded: LoadedModel | None = None
         self._reading: Contained | None = None
         self._ahead: Ahead | None = None
@@ -88,12 +91,8 @@ class Analyzer(Closing):
     ) -> OpenedInput:
         """Read an input and begin to predict while it is decoded; :meth:`analyse` goes on with it.
 
-        Args:
-            path: What the user chose.
-            eye: The eye as the user states it.
+        Args as for :meth:`open`, and:
             tta: Average the test-time views.
-            progress: Called while reading.
-            on_bscan: Called with each B-scan as soon as it is decoded.
             on_ahead: Called with each B-scan's prediction that is ready while reading goes on.
         """
         self._forget_ahead()

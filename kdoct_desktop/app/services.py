@@ -35,6 +35,7 @@ class DesktopServices:
         self._analyzer = Analyzer(
             trusted_keys=self._registry.trusted_keys(),
             urgency=load_urgency(self._settings.urgency_file),
+            gentle=True,
         )
         self._interrupted = False
 

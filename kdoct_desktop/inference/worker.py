@@ -68,13 +68,17 @@ class InferenceWorker(Closing):
     ends a running job with InferenceError ``worker-died``. Use as a context manager.
     """
 
-    def __init__(self, make_way: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, make_way: Callable[[], None] = lambda: None, *, gentle: bool = False
+    ) -> None:
         """Prepare; nothing is started yet.
 
         Args:
             make_way: Called now and then by a thread that waits for another one's volume to end;
                 may end it.
+            gentle: Let programs that somebody looks at have the processor first.
         """
+        self._gentle = gentle
         self._make_way = make_way
         self._process: ChildProcess | None = None
         self._request: _LoadRequest | None = None
@@ -94,7 +98,7 @@ class InferenceWorker(Closing):
         """Start the child ahead of time; otherwise the first job does."""
         if self._process is None or not self._process.alive:
             self.close()
-            self._process = ChildProcess()
+            self._process = ChildProcess(gentle=self._gentle)
 
     def load(
         self, package_path: Path, *, provider: str, trusted_keys: Sequence[bytes]

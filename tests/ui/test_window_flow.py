@@ -137,6 +137,37 @@ def test_evidence_is_shown_while_the_scan_is_still_read(
     assert window.read.panel._headline.text() == "CNV suspected"
 
 
+def test_evidence_about_other_bscans_does_not_repaint_the_one_that_is_looked_at(
+    open_window: MakeWindow, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = FakeServices(both_eyes())
+    services.predict_gate = 20  # past the strongest one
+    window = open_window(services, opened=False)
+    window.open([PATH])
+    bench = window.bench
+    qtbot.waitUntil(
+        lambda: (
+            bench.scan is not None
+            and bench.scan.evidence is not None
+            and bench.scan.evidence.known == 20
+        )
+    )
+    qtbot.wait(200)
+    painted: list[str] = []
+    monkeypatch.setattr(window.read.bscan, "update", lambda: painted.append("B-scan"))
+    bench.evidence_changed.emit()
+    assert painted == []
+    bench.go_to(bench.index - 1)
+    assert painted == ["B-scan"]
+    scan, said = bench.scan, both_eyes().volumes[0].prediction
+    assert scan is not None
+    assert scan.evidence is not None
+    assert said is not None
+    scan.evidence.add(said.bscans[bench.index], 2.0 * said.cams[bench.index], (0, 90, 0, 90))
+    bench.evidence_changed.emit()
+    assert painted == ["B-scan"] * 2
+
+
 def test_reading_that_is_cancelled_after_evidence_came_leaves_nothing(
     open_window: MakeWindow, qtbot: QtBot
 ) -> None:
