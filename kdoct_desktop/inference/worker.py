@@ -152,7 +152,8 @@ class InferenceWorker(Closing):
             stream = self._begin(volume.voxels.shape, tta=tta, on_bscan=on_bscan)
             stack.pop_all()  # held until the stream ends
         with stream:
-            for index in reading_order(volume.bscan_count):
+            progress(0, count, STEP)  # results may come while the last B-scans are handed over
+            for index in reading_order(count):
                 stream.feed(index, volume.voxels[index])
             return stream.finish(progress)
 
