@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -97,11 +98,11 @@ class Analyzer(Closing):
         """
         self._forget_ahead()
         ahead = self._ahead = Ahead(self._worker, tta=tta, listener=on_ahead, on_bscan=on_bscan)
-        try:
-            return self.open(path, eye=eye, progress=progress, on_bscan=ahead)
-        except BaseException:
-            ahead.close()  # stopped: the model is free for the next input
-            raise
+        with ExitStack() as stack:
+            stack.callback(ahead.close)  # where reading stops, the model is free again
+            opened = self.open(path, eye=eye, progress=progress, on_bscan=ahead)
+            stack.pop_all()
+            return opened
 
     def _forget_ahead(self) -> None:
         ahead, self._ahead = self._ahead, None

@@ -65,56 +65,43 @@ def end_to_end(subject: Subject, folder: Path, *, rounds: int) -> list[Measure]:
         )
     bare, eager = others[: len(loops)], others[len(loops) :]
     best, torch_best = quickest(bare), quickest(eager)
-    return _compared(
-        ours,
-        ours_packed,
-        at_once,
-        bare[best],
-        eager[torch_best],
-        count=len(voxels),
-        how=list(loops)[best],
-    )
+    times = {
+        "ours": ours,
+        "packed": ours_packed,
+        "at once": at_once,
+        "bare": bare[best],
+        "eager": eager[torch_best],
+    }
+    return _compared(times, count=len(voxels), how=list(loops)[best])
 
 
-def _compared(
-    ours: list[float],
-    packed: list[float],
-    at_once: list[float],
-    bare: list[float],
-    eager: list[float],
-    *,
-    count: int,
-    how: str,
-) -> list[Measure]:
+def _compared(times: dict[str, list[float]], *, count: int, how: str) -> list[Measure]:
     """Our times against the others', round by round."""
-
-    def rate(taken: list[float]) -> str:
-        return f"{count / min(taken):.1f} images/s"
-
-    note = f"bare loop at its best: {rate(bare)} with {how}"
-    name = "end to end / eager torch channels_last"
+    ours, bare = times["ours"], times["bare"]
+    rates = {name: f"{count / min(taken):.1f} images/s" for name, taken in times.items()}
+    beside, eager = times["at once"], times["eager"]
     return [
         at_least(
             "end to end / bare onnxruntime loop",
             times_as_fast(ours, bare),
             unit="ratio",
             limit=0.85,
-            note=note,
+            note=f"bare loop at its best: {rates['bare']} with {how}",
         ),
         stated(
             "end to end / one bare loop a core",
-            times_as_fast(ours, at_once),
+            times_as_fast(ours, beside),
             unit="ratio",
-            note=rate(at_once),
+            note=rates["at once"],
         ),
-        stated("the same from JPEG-LS", times_as_fast(packed, bare), unit="ratio"),
-        stated("end to end, 49 B-scans", min(ours), unit="s", note=rate(ours)),
+        stated("the same from JPEG-LS", times_as_fast(times["packed"], bare), unit="ratio"),
+        stated("end to end, 49 B-scans", min(ours), unit="s", note=rates["ours"]),
         at_least(
-            name,
+            "end to end / eager torch channels_last",
             times_as_fast(ours, eager),
             unit="ratio",
             limit=1.4,
-            note=f"eager torch: {rate(eager)}",
+            note=f"eager torch: {rates['eager']}",
         ),
     ]
 
