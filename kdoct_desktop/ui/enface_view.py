@@ -101,7 +101,10 @@ class EnfaceView(QWidget):
             self._shown = shown
             self.updateGeometry()
             self.refresh()
-        self._evidence()
+        if scan is not None and scan.evidence is not None and scan.result is None:
+            self._grew()  # the first of much that comes; the other views are busy with it now
+        else:
+            self._evidence()
         self._name()
 
     def _grew(self, *_: object) -> None:
