@@ -1,7 +1,8 @@
 """Open, predict, find: the natural pass that the command line and the window both call."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from kdoct_desktop.app.ahead import Ahead
+from kdoct_desktop.app.ahead import Ahead, AheadListener, ignore_ahead
+from kdoct_desktop.app.not_macular import why_not_analysed
 from kdoct_desktop.domain.analysis import StudyAnalysis, VolumeAnalysis
 from kdoct_desktop.domain.closing import Closing
 from kdoct_desktop.domain.errors import IngestError, KdoctError, ModelError
@@ -19,9 +21,10 @@ from kdoct_desktop.domain.heatmap import Box
 from kdoct_desktop.domain.prediction import BscanPrediction, Prediction
 from kdoct_desktop.domain.progress import Progress, silent
 from kdoct_desktop.domain.study import Problem, Study
-from kdoct_desktop.domain.volume import Laterality, OctVolume, ScanPattern
+from kdoct_desktop.domain.volume import Laterality, OctVolume
 from kdoct_desktop.inference.collect import BscanListener as OneVolumeListener
 from kdoct_desktop.inference.collect import ignore_bscan
+from kdoct_desktop.inference.stream import STEP
 from kdoct_desktop.inference.worker import InferenceWorker, LoadedModel
 from kdoct_desktop.io.contained import Contained
 from kdoct_desktop.io.readers import (
@@ -35,14 +38,6 @@ PredictionListener = Callable[[int, BscanPrediction, NDArray[np.float32], Box], 
 """Called as a B-scan's prediction is ready: position of its volume in the study, the prediction,
 its activation maps, axes (class, row, column), and the box of pixels that they cover."""
 
-NOT_MACULAR = {
-    ScanPattern.CIRCLE: "this is a circle scan around the optic disc",
-    ScanPattern.ONH: "this is a scan of the optic disc",
-    ScanPattern.ANTERIOR: "this is a scan of the front of the eye",
-    ScanPattern.ANGIOGRAPHY: "this is an angiography volume",
-}
-"""Scan patterns that are shown but not analysed, and why."""
-
 
 class Analyzer(Closing):
     """Owns the inference process and makes a study's analysis from its files.
@@ -50,22 +45,27 @@ class Analyzer(Closing):
     Every call blocks; the window calls from a job. Use as a context manager or call :meth:`close`.
     """
 
-    def __init__(self, *, trusted_keys: tuple[bytes, ...], urgency: UrgencyMap) -> None:
+    def __init__(
+        self, *, trusted_keys: tuple[bytes, ...], urgency: UrgencyMap, gentle: bool = False
+    ) -> None:
         """Prepare; nothing is started yet.
 
         Args:
             trusted_keys: Raw Ed25519 public keys that may sign a model package.
             urgency: The site's map from class to urgency.
+            gentle: Let a window have the processor before the model.
         """
         self._trusted_keys = trusted_keys
         self._urgency = urgency
-        self._worker = InferenceWorker()
+        self._worker = InferenceWorker(self._forget_ahead, gentle=gentle)
         self._loaded: LoadedModel | None = None
         self._reading: Contained | None = None
+        self._ahead: Ahead | None = None
 
     def close(self) -> None:
         """End the processes."""
         self._worker.close()
+        self._forget_ahead()
         self._loaded = None
         reading, self._reading = self._reading, None
         if reading is not None:
@@ -87,21 +87,27 @@ class Analyzer(Closing):
         eye: Laterality | None = None,
         tta: bool = False,
         progress: Progress = silent,
-    ) -> tuple[OpenedInput, dict[str, Prediction]]:
-        """Read an input and predict its volumes while they are decoded.
+        on_bscan: BscanListener | None = None,
+        on_ahead: AheadListener = ignore_ahead,
+    ) -> OpenedInput:
+        """Read an input and begin to predict while it is decoded; :meth:`analyse` goes on with it.
 
-        Args:
-            path: What the user chose.
-            eye: The eye as the user states it.
+        Args as for :meth:`open`, and:
             tta: Average the test-time views.
-            progress: Called while reading and waiting.
-
-        Returns:
-            Studies and problems, and predictions by the key of the volume's source.
+            on_ahead: Called with each B-scan's prediction that is ready while reading goes on.
         """
-        with Ahead(self._worker, tta=tta, skipped=frozenset(NOT_MACULAR)) as ahead:
+        self._forget_ahead()
+        ahead = self._ahead = Ahead(self._worker, tta=tta, listener=on_ahead, on_bscan=on_bscan)
+        with ExitStack() as stack:
+            stack.callback(ahead.close)  # where reading stops, the model is free again
             opened = self.open(path, eye=eye, progress=progress, on_bscan=ahead)
-            return opened, ahead.finish(progress)
+            stack.pop_all()
+            return opened
+
+    def _forget_ahead(self) -> None:
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None:
+            ahead.close()
 
     @property
     def loaded(self) -> LoadedModel | None:
@@ -118,6 +124,7 @@ class Analyzer(Closing):
         Raises:
             ModelError: The package cannot be trusted or does not run.
         """
+        self._forget_ahead()  # another model's, and it would keep the process busy
         self._loaded = None
         self._loaded = self._worker.load(
             package, provider=provider, trusted_keys=self._trusted_keys
@@ -158,9 +165,8 @@ class Analyzer(Closing):
         progress: Progress = silent,
         on_bscan: PredictionListener | None = None,
         problems: tuple[Problem, ...] = (),
-        ahead: Mapping[str, Prediction] | None = None,
     ) -> StudyAnalysis:
-        """Run the model over every macular volume of a study.
+        """Run the model over every macular volume of a study; goes on with what began in reading.
 
         Args:
             study: What was opened.
@@ -168,7 +174,6 @@ class Analyzer(Closing):
             progress: Called with B-scans done of all B-scans of the study.
             on_bscan: Called with each B-scan's prediction.
             problems: Inputs that were refused on the way, kept with the result.
-            ahead: Predictions that are there already, by the key of the volume's source.
 
         Raises:
             ModelError: No model is loaded.
@@ -177,11 +182,12 @@ class Analyzer(Closing):
         if self._loaded is None:
             raise ModelError("no-model", "No model is loaded; install one on the models page.")
         started = time.perf_counter()
-        results: list[VolumeAnalysis] = []
+        self._finish_ahead(study, tta=tta, progress=progress, on_bscan=on_bscan)
+        ahead, results = self._ahead, list[VolumeAnalysis]()
         for position, volume in enumerate(study.volumes):
             shifted = _shifted(progress, results, study)
             listener = ignore_bscan if on_bscan is None else partial(on_bscan, position)
-            known = (ahead or {}).get(volume.source.key)
+            known = ahead.take(volume) if ahead is not None else None
             results.append(self._one(volume, known, tta=tta, progress=shifted, on_bscan=listener))
         predict_s = time.perf_counter() - started
         ran = [item.prediction.provider for item in results if item.prediction is not None]
@@ -189,6 +195,29 @@ class Analyzer(Closing):
         provider = ran[-1] if ran else self._loaded.provider
         model = self._loaded.identity
         return StudyAnalysis(study, tuple(results), problems, model, provider, timing_s)
+
+    def _finish_ahead(
+        self,
+        study: Study,
+        *,
+        tta: bool,
+        progress: Progress,
+        on_bscan: PredictionListener | None,
+    ) -> None:
+        """Wait for the volume that was begun while it was read: the model has one at a time."""
+        ahead = self._ahead
+        if ahead is None:
+            return
+        if ahead.tta != tta:
+            self._forget_ahead()
+            return
+        places = {volume.source.key: at for at, volume in enumerate(study.volumes)}
+
+        def tell(key: str, bscan: BscanPrediction, cams: NDArray[np.float32], frame: Box) -> None:
+            if on_bscan is not None and key in places:
+                on_bscan(places[key], bscan, cams, frame)
+
+        ahead.finish(_shifted(progress, (), study), tell)
 
     def _one(
         self,
@@ -204,20 +233,13 @@ class Analyzer(Closing):
         if refused is not None:
             return VolumeAnalysis(volume, not_analysed=refused)
         assert self._loaded is not None  # noqa: S101 - checked by the only caller
+        if known is not None:
+            progress(volume.bscan_count, volume.bscan_count, STEP)
         prediction = known or self._worker.predict(
             volume, tta=tta, progress=progress, on_bscan=on_bscan
         )
         finding = summarise(volume, prediction, rule=self._loaded.eye_rule, urgency=self._urgency)
         return VolumeAnalysis(volume, prediction=prediction, finding=finding)
-
-
-def why_not_analysed(volume: OctVolume) -> Problem | None:
-    """Why a volume is shown but not analysed; None where it is analysed."""
-    reason = NOT_MACULAR.get(volume.scan_pattern)
-    if reason is None:
-        return None
-    text = f"Not analysed: {reason}; the model knows macular volumes."
-    return Problem(volume.source.label, f"{volume.scan_pattern.value}-scan", text)
 
 
 def analyse_path(
@@ -238,13 +260,13 @@ def analyse_path(
         Cancelled: `progress` asked to stop.
     """
     started = time.perf_counter()
-    opened, ahead = analyzer.open_ahead(path, eye=eye, tta=tta, progress=progress)
+    opened = analyzer.open_ahead(path, eye=eye, tta=tta, progress=progress)
     read_s = time.perf_counter() - started
     results: list[StudyAnalysis] = []
     problems = opened.problems
     for study in opened.studies:
         try:
-            analysis = analyzer.analyse(study, tta=tta, progress=progress, ahead=ahead)
+            analysis = analyzer.analyse(study, tta=tta, progress=progress)
         except KdoctError as error:
             label = study.volumes[0].source.label if study.volumes else path.name
             problems = (*problems, Problem(label, error.code, error.message))
@@ -260,7 +282,7 @@ def _with_reading(
 ) -> StudyAnalysis:
     """A result with what was refused on the way and the seconds before it.
 
-    ``read`` holds the prediction that ran meanwhile, ``predict`` only what was left to do.
+    ``read`` holds the part of the prediction that ran meanwhile, ``predict`` what was left to do.
     """
     total_s = read_s + analysis.timing_s.get("total", 0.0)
     timing_s = {"read": read_s, **analysis.timing_s, "total": total_s}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from kdoct_desktop.app.ahead import AheadListener
 from kdoct_desktop.app.analysis import Analyzer, PredictionListener
 from kdoct_desktop.app.export import write_report
 from kdoct_desktop.app.models import InstalledModel, ModelRegistry
@@ -34,6 +35,7 @@ class DesktopServices:
         self._analyzer = Analyzer(
             trusted_keys=self._registry.trusted_keys(),
             urgency=load_urgency(self._settings.urgency_file),
+            gentle=True,
         )
         self._interrupted = False
 
@@ -48,10 +50,24 @@ class DesktopServices:
         eye: Laterality | None = None,
         progress: Progress = silent,
         on_bscan: BscanListener | None = None,
+        on_ahead: AheadListener | None = None,
     ) -> OpenedInput:
-        """Read every volume of a path; refused pieces are problems."""
+        """Read every volume of a path; refused pieces are problems.
+
+        With `on_ahead` the model, if it is loaded, begins while the rest is still being read.
+        """
         stoppable = self._stoppable(progress)
-        opened = self._analyzer.open(path, eye=eye, progress=stoppable, on_bscan=on_bscan)
+        if on_ahead is None:
+            opened = self._analyzer.open(path, eye=eye, progress=stoppable, on_bscan=on_bscan)
+        else:
+            opened = self._analyzer.open_ahead(
+                path,
+                eye=eye,
+                tta=self._settings.tta,
+                progress=stoppable,
+                on_bscan=on_bscan,
+                on_ahead=on_ahead,
+            )
         self._analyzer.prepare_reading()  # the next input finds its process running
         return opened
 

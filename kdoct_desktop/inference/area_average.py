@@ -1,5 +1,9 @@
 """Exact area average in integers: the same bits on every machine, whatever the sizes."""
 
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -10,9 +14,28 @@ FINE = 16
 """Sub-steps of a grey level in the averaged picture."""
 
 _FIXED = 64  # sub-steps of a source pixel
+_CACHED = 64  # cut-outs of one volume differ by some rows
 
 
-def area_average(picture: Grey, rows: int, columns: int) -> NDArray[np.int32]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cuts:
+    """How an axis is cut into equal pieces.
+
+    Attributes:
+        pixels: The pixels under each piece, axes (k, piece): the first ones, the second ones, …
+        weights: Sub-steps of each such pixel that lie in its piece, axes (k, piece, 1).
+        lengths: Sub-steps of each piece, axes (piece, 1), in the narrowest kind of float in which
+            nothing is rounded but the result.
+        halves: Half of them, rounded down.
+    """
+
+    pixels: NDArray[np.intp]
+    weights: NDArray[Any]
+    lengths: NDArray[np.floating[Any]]
+    halves: NDArray[np.floating[Any]]
+
+
+def area_average(picture: Grey, rows: int, columns: int) -> NDArray[np.uint16]:
     """Average a picture down, or up, to `rows` and `columns`.
 
     Args:
@@ -21,38 +44,52 @@ def area_average(picture: Grey, rows: int, columns: int) -> NDArray[np.int32]:
         columns: Of the result.
 
     Returns:
-        int32, axes (row, column), in units of 1/16 grey level.
+        uint16, axes (row, column), in units of 1/16 grey level.
     """
-    whole, part, lengths = _cuts(picture.shape[0], rows)
-    # a wide and tall picture's sum does not fit into 32 bits; doubles hold it exactly
-    sums = cv2.integral(picture, sdepth=cv2.CV_64F if picture.size >= 2**23 else cv2.CV_32S)
-    above = np.diff(np.asarray(sums)[whole], axis=1).astype(np.int32)
-    running = above * np.int32(_FIXED) + picture[whole] * part[:, None]
-    by_row = _divided(np.diff(running, axis=0), lengths[:, None], scale=FINE)
-    whole, part, lengths = _cuts(picture.shape[1], columns)
-    before = np.zeros((rows, picture.shape[1] + 1), dtype=np.int32)
-    np.cumsum(by_row, axis=1, out=before[:, 1:])
-    whole_sums = np.diff(before[:, whole], axis=1) * np.int32(_FIXED)
-    return _divided(whole_sums + np.diff(by_row[:, whole] * part, axis=1), lengths, scale=1)
+    by_row = _averaged(picture, _cuts(picture.shape[0], rows, largest=255), scale=FINE)
+    turned = cv2.transpose(by_row)
+    cuts = _cuts(picture.shape[1], columns, largest=255 * FINE)
+    return np.asarray(cv2.transpose(_averaged(np.asarray(turned), cuts, scale=1)), dtype=np.uint16)
 
 
-def _cuts(size: int, count: int) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
-    """Where `count` equal pieces of an axis begin and end, in sub-steps of a pixel.
+def _averaged(values: NDArray[Any], cuts: _Cuts, *, scale: int) -> NDArray[np.uint16]:
+    """Means over the pieces of the first axis, times `scale`, rounded half up.
 
-    Returns:
-        Pixel of each cut and sub-steps into it (``count + 1`` values), and the pieces' lengths.
+    Few pixels lie under a piece, so adding them one after the other beats running sums.
     """
+    ready = values.astype(cuts.weights.dtype)
+    sums = np.take(ready, cuts.pixels[0], axis=0)
+    sums *= cuts.weights[0]
+    for pixels, weights in zip(cuts.pixels[1:], cuts.weights[1:], strict=True):
+        part = np.take(ready, pixels, axis=0)
+        part *= weights
+        sums += part
+    quotient: NDArray[np.floating[Any]] = sums.astype(cuts.lengths.dtype)
+    if scale != 1:
+        quotient *= scale
+    quotient += cuts.halves
+    quotient /= cuts.lengths
+    return quotient.astype(np.uint16)
+
+
+@lru_cache(_CACHED)
+def _cuts(size: int, count: int, *, largest: int) -> _Cuts:
+    """Cut an axis of `size` pixels, whose values are at most `largest`, into `count` pieces."""
     edges = (np.arange(count + 1, dtype=np.int64) * (size * _FIXED)) // count
-    whole = np.minimum(edges // _FIXED, size - 1)
-    part = (edges - whole * _FIXED).astype(np.int32)
-    return whole, part, np.diff(edges).astype(np.int32)
-
-
-def _divided(
-    sums: NDArray[np.int32], lengths: NDArray[np.int32], *, scale: int
-) -> NDArray[np.int32]:
-    """``sums * scale / lengths``, rounded; in doubles, which are exact far beyond such numbers."""
-    quotient = sums * float(scale)
-    quotient += lengths // 2
-    quotient /= lengths
-    return quotient.astype(np.int32)
+    spare = int(np.gcd.reduce(np.append(edges, _FIXED)))  # mostly coarser sub-steps will do
+    edges, pixel = edges // spare, _FIXED // spare
+    begin, end = edges[:-1], edges[1:]
+    first = begin // pixel
+    most = int((-(-end // pixel) - first).max())
+    pixels = first + np.arange(most)[:, None]
+    weights = np.minimum(end, (pixels + 1) * pixel) - np.maximum(begin, pixels * pixel)
+    lengths = (end - begin)[:, None]
+    longest = int(lengths.max())
+    exact = np.float32 if (255 * FINE + 1) * longest < 2**24 else np.float64
+    whole = np.uint16 if largest * longest < 2**16 else exact
+    return _Cuts(
+        pixels=np.minimum(pixels, size - 1),
+        weights=np.maximum(weights, 0)[:, :, None].astype(whole),
+        lengths=lengths.astype(exact),
+        halves=(lengths // 2).astype(exact),
+    )

@@ -10,41 +10,68 @@ from numpy.typing import NDArray
 
 from kdoct_desktop.inference.grey_levels import Grey, histogram, quantile
 
+Valid = NDArray[np.bool_] | None
+"""Which pixels are real; None where all are, which is the rule and saves work."""
 
-def without_wedges(picture: Grey) -> tuple[Grey, NDArray[np.bool_]]:
+
+_STRIP = 5  # rows; opening looks two rows around
+
+
+def without_wedges(picture: Grey) -> tuple[Grey, Valid]:
     """Fill flat white or black areas that touch the border; also says which pixels are real."""
-    white = _border_areas(picture >= 235)
-    if white.any():
+    white, black = _border_areas(picture, 235, 255), _border_areas(picture, 0, 2)
+    if white is not None:
         rim = np.ones(picture.shape, dtype=bool)
         rim[4:-4, 4:-4] = False
         near = cv2.dilate(white, np.ones((41, 41), dtype=np.uint8)) > 0
-        white |= (near & rim & (picture >= 200)).astype(np.uint8)
-    fill = white | _border_areas(picture <= 2)
-    if not fill.any():
-        return picture, fill == 0
+        white |= (near & rim & (picture >= 200)).view(np.uint8)
+    fill = black if white is None else white if black is None else white | black
+    if fill is None:
+        return picture, None
     valid = cv2.dilate(fill, np.ones((7, 7), dtype=np.uint8)) == 0
-    if valid.mean() < 0.2:
-        return picture, np.ones_like(valid)
+    if np.count_nonzero(valid) / valid.size < 0.2:
+        return picture, None
     smooth = np.asarray(cv2.blur(picture, (9, 9)), dtype=np.uint8)
     level = quantile(histogram(smooth, valid), 10)
     return np.where(valid, picture, np.uint8(level)), valid
 
 
-def _border_areas(area: NDArray[np.bool_]) -> Grey:
-    """Components that lie along 8 % of a side of the frame and are 0.03 % of it or more."""
-    if max(side.mean() for side in (area[0], area[-1], area[:, 0], area[:, -1])) < 0.08:
-        return np.zeros(area.shape, dtype=np.uint8)
-    framed = cv2.copyMakeBorder(area.astype(np.uint8), 2, 2, 2, 2, cv2.BORDER_REPLICATE)
-    solid = cv2.morphologyEx(framed, cv2.MORPH_OPEN, np.ones((3, 3), dtype=np.uint8))
-    solid = np.ascontiguousarray(solid[2:-2, 2:-2])
-    if max(side.mean() for side in (solid[0], solid[-1], solid[:, 0], solid[:, -1])) < 0.08:
-        return np.zeros(area.shape, dtype=np.uint8)
+def _border_areas(picture: Grey, low: int, high: int) -> Grey | None:
+    """Areas of grey levels from `low` to `high` that lie along 8 % of a side of the frame.
+
+    They are 0.03 % of the frame or more, and marked by 1; None where there is none.
+    """
+    if not any(_along(strip, low, high) for strip in _sides(picture)):
+        return None
+    solid = _opened(picture, low, high)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(solid, connectivity=4)
     sides = (labels[0], labels[-1], labels[:, 0], labels[:, -1])
     contact = np.max([np.bincount(s, minlength=count) / len(s) for s in sides], axis=0)
-    kept = (contact >= 0.08) & (stats[:, cv2.CC_STAT_AREA] >= 0.0003 * area.size)
+    kept = (contact >= 0.08) & (stats[:, cv2.CC_STAT_AREA] >= 0.0003 * picture.size)
     kept[0] = False
-    return np.asarray(kept.astype(np.uint8)[labels], dtype=np.uint8)
+    return np.asarray(kept.astype(np.uint8)[labels], dtype=np.uint8) if kept.any() else None
+
+
+def _sides(picture: Grey) -> tuple[Grey, ...]:
+    """A strip along each side, turned so that the side is its first row."""
+    turned = picture.T
+    return tuple(side[:_STRIP] for side in (picture, picture[::-1], turned, turned[::-1]))
+
+
+def _along(strip: Grey, low: int, high: int) -> bool:
+    """True where, opened, the levels from `low` to `high` lie along 8 % of the first row."""
+    plain = int(np.count_nonzero((strip[0] >= low) & (strip[0] <= high)))
+    if plain / strip.shape[1] < 0.08:  # opening adds nothing
+        return False
+    solid = int(np.count_nonzero(_opened(np.ascontiguousarray(strip), low, high)[0]))
+    return bool(solid / strip.shape[1] >= 0.08)
+
+
+def _opened(picture: Grey, low: int, high: int) -> Grey:
+    """Where grey levels from `low` to `high` lie, without what is thinner than 3 pixels."""
+    framed = cv2.copyMakeBorder(cv2.inRange(picture, low, high), 2, 2, 2, 2, cv2.BORDER_REPLICATE)
+    solid = cv2.morphologyEx(framed, cv2.MORPH_OPEN, np.ones((3, 3), dtype=np.uint8))
+    return np.ascontiguousarray(solid[2:-2, 2:-2])
 
 
 def without_graphics(picture: Grey, low: int, high: int) -> Grey:
@@ -75,7 +102,9 @@ def _may_hold_strokes(corner: Grey, levels: tuple[int, int]) -> bool:
     """
     low, high = levels
     limit = max(40, (high - low) * 2 // 5)
-    floor = quantile(histogram(corner, np.ones(corner.shape, dtype=bool)), 20)
+    if np.count_nonzero(corner > limit) < 30:
+        return False
+    floor = quantile(histogram(corner, None), 20)
     above_floor = _around(corner >= floor) >= 113
     bright = corner > np.where(above_floor, np.uint16(limit + floor), np.uint16(limit))
     if np.count_nonzero(bright) < 30:

@@ -7,9 +7,10 @@ from numpy.typing import NDArray
 Grey = NDArray[np.uint8]
 
 
-def histogram(picture: Grey, valid: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many valid pixels have each grey level."""
-    counts = cv2.calcHist([picture], [0], valid.view(np.uint8), [256], [0.0, 256.0])
+def histogram(picture: Grey, valid: NDArray[np.bool_] | None) -> NDArray[np.int64]:
+    """How many valid pixels, all where None, have each grey level."""
+    mask = None if valid is None else valid.view(np.uint8)
+    counts = cv2.calcHist([picture], [0], mask, [256], [0.0, 256.0])
     return np.asarray(counts, dtype=np.int64).ravel()
 
 

@@ -1,8 +1,10 @@
 """From voxels to a prediction, in the process that owns the model.
 
-Quality and preprocessing of the next B-scans run in a small pool of threads while the network
-computes: OpenCV and onnxruntime let go of Python's lock. It is the one place outside the window's
-jobs and the worker's reader that uses threads; they end with the call.
+A B-scan is the unit of work: on the processor each core prepares one and computes it from
+beginning to end, beside the others. Nothing waits for anything then, which gives more B-scans a
+second than sharing the operators of one B-scan among the cores, and needs no thread that spins.
+OpenCV and onnxruntime let go of Python's lock. It is the one place outside the window's jobs and
+the worker's reader that uses threads; they end with the call.
 
 Probabilities of test-time views: the logits are averaged over the views, the activation maps are
 mapped back onto the B-scan and averaged too. Whether the evidence adds up is checked for each view
@@ -38,9 +40,8 @@ from kdoct_desktop.inference.quality import measure
 
 IDENTITY = ("identity",)
 STEP = "analysing B-scans"
-PREPARE_THREADS = 2
-BATCHES_AHEAD = 2
-"""Batches that are prepared while one computes."""
+BATCHES_AHEAD = 1
+"""Batches that wait for a lane, so that one that is done goes on at once."""
 
 Source = Callable[[], Iterator[tuple[int, NDArray[np.uint8]]]]
 """Starts one pass over the volume: index and pixels of each B-scan, the middle one first."""
@@ -56,6 +57,10 @@ class Session(Protocol):
     @property
     def batch_size(self) -> int:
         """B-scans a batch."""
+
+    @property
+    def lanes(self) -> int:
+        """Batches that may be on their way at a time; `run` is called from as many threads."""
 
     def run(self, batch: NDArray[np.float32]) -> Outputs:
         """Outputs for a batch; InferenceError ``gpu-failed`` may be answered by `fall_back`."""
@@ -193,46 +198,56 @@ class _Pass:
         """Predict every B-scan into the collector."""
         done = 0
         self._progress(done, count, STEP)
-        with closing(self._batches(bscans)) as batches:
-            for batch in batches:
-                averaged = self._average(batch, done, count)
+        with closing(self._computed(bscans)) as results:
+            for batch, averaged in results:
                 done += len(batch)
                 self._finish(batch, averaged, collector)
                 self._progress(done, count, STEP)
 
-    def _batches(
+    def _computed(
         self, bscans: Iterator[tuple[int, NDArray[np.uint8]]]
-    ) -> Generator[list[_Prepared], None, None]:
-        """Prepared batches in order; the next ones are made while the caller computes."""
+    ) -> Generator[tuple[list[_Prepared], _Averaged], None, None]:
+        """Batches with their outputs, in order; each lane has one in hand."""
         groups = _grouped(bscans, self._session.batch_size)
-        waiting: deque[list[Future[_Prepared]]] = deque()
-        pool = ThreadPoolExecutor(PREPARE_THREADS, thread_name_prefix="prepare")
+        waiting: deque[Future[tuple[list[_Prepared], _Averaged]]] = deque()
+        most = self._session.lanes + BATCHES_AHEAD
+        pool = ThreadPoolExecutor(self._session.lanes, thread_name_prefix="predict")
         try:
             while True:
-                for group in islice(groups, BATCHES_AHEAD + 1 - len(waiting)):
-                    waiting.append([pool.submit(self._prepare, *item) for item in group])
+                # the next B-scan may be long in coming: what is done goes out first
+                while len(waiting) < most and not (waiting and waiting[0].done()):
+                    group = next(groups, None)
+                    if group is None:
+                        break
+                    waiting.append(pool.submit(self._compute, group))
                 if not waiting:
                     return
-                yield [future.result() for future in waiting.popleft()]
+                yield waiting.popleft().result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
+    def _compute(
+        self, group: list[tuple[int, NDArray[np.uint8]]]
+    ) -> tuple[list[_Prepared], _Averaged]:
+        """Prepare a batch and run it; in a lane's thread."""
+        batch = [self._prepare(index, bscan) for index, bscan in group]
+        return batch, self._average(batch)
+
     def _prepare(self, index: int, bscan: NDArray[np.uint8]) -> _Prepared:
-        """Quality and input of one B-scan; runs in the pool."""
+        """Quality and input of one B-scan."""
         tensor, frame = preprocess(bscan, self._package.input_spec)
         return _Prepared(index, tensor, frame, measure(bscan))
 
-    def _average(self, batch: list[_Prepared], done: int, count: int) -> _Averaged:
+    def _average(self, batch: list[_Prepared]) -> _Averaged:
         """Run every view of a batch and average."""
         parts: list[Outputs] = []
         errors: list[NDArray[np.float64]] = []
         for name in self._views:
-            tensors = np.stack([view(item.tensor, name) for item in batch])
+            views = [view(item.tensor, name) for item in batch]
+            tensors = np.stack(views) if len(views) > 1 else views[0][None]
             logits, cams, embeddings = self._session.run(tensors)
             errors.append(completeness_errors(logits, cams, self._package.bias))
             parts.append((logits, unview(cams, name), embeddings))
-            if len(self._views) > 1:
-                self._progress(done, count, STEP)
         return _Averaged(
             logits=_mean([part[0] for part in parts]),
             cams=_mean([part[1] for part in parts]),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from kdoct_desktop.domain.heatmap import Box
 from kdoct_desktop.inference.area_average import FINE, area_average
-from kdoct_desktop.inference.burned_in import without_graphics, without_wedges
+from kdoct_desktop.inference.burned_in import Valid, without_graphics, without_wedges
 from kdoct_desktop.inference.grey_levels import Grey, histogram, quantile
 from kdoct_desktop.inference.input_spec import (
     PREPROCESSING_VERSION,
@@ -40,6 +40,8 @@ VIEWS: tuple[str, ...] = ("identity", "hflip", "zoom110", "rotate+5", "rotate-5"
 
 Matrix = NDArray[np.float64]
 
+_LEVELS = np.arange(255 * FINE + 1, dtype=np.float32)
+
 
 def preprocess(bscan: Grey, spec: InputSpec) -> tuple[NDArray[np.float32], Box]:
     """Make the network's input from one B-scan.
@@ -55,7 +57,9 @@ def preprocess(bscan: Grey, spec: InputSpec) -> tuple[NDArray[np.float32], Box]:
     fine, box = unit_picture(bscan, spec)
     mean = np.array(spec.mean, dtype=np.float32).reshape(3, 1, 1)
     std = np.array(spec.std, dtype=np.float32).reshape(3, 1, 1)
-    return (fine[None] - mean) / std, box
+    tensor: NDArray[np.float32] = fine[None] - mean
+    tensor /= std
+    return tensor, box
 
 
 def unit_picture(bscan: Grey, spec: InputSpec) -> tuple[NDArray[np.float32], Box]:
@@ -63,7 +67,7 @@ def unit_picture(bscan: Grey, spec: InputSpec) -> tuple[NDArray[np.float32], Box
     if bscan.ndim != 2 or bscan.dtype != np.uint8 or min(bscan.shape) < 2:
         raise ValueError("a B-scan is a uint8 array with axes (depth, ascan)")
     picture = np.ascontiguousarray(bscan)
-    valid = np.ones(picture.shape, dtype=bool)
+    valid: Valid = None
     if spec.fill_graphics:
         picture, valid = without_wedges(picture)
     low, middle, high = _anchors(picture, valid)
@@ -74,7 +78,9 @@ def unit_picture(bscan: Grey, spec: InputSpec) -> tuple[NDArray[np.float32], Box
     small = area_average(picture[top:bottom], spec.height, spec.width)
     if not spec.normalise:
         return small.astype(np.float32) / np.float32(255 * FINE), box
-    return _pinned(small, (low * FINE, middle * FINE, high * FINE), spec.middle), box
+    # few levels, many pixels: the line is worked out for each level and looked up for each pixel
+    line = _pinned(_LEVELS, (low * FINE, middle * FINE, high * FINE), spec.middle)
+    return np.take(line, small), box
 
 
 def view(tensor: NDArray[np.float32], name: str) -> NDArray[np.float32]:
@@ -139,7 +145,7 @@ def _edge(plane: NDArray[np.float32]) -> float:
     return float(plane.min()) if plane.size > 4096 else 0.0
 
 
-def _anchors(picture: Grey, valid: NDArray[np.bool_]) -> tuple[int, int, int]:
+def _anchors(picture: Grey, valid: Valid) -> tuple[int, int, int]:
     """Grey levels of the background, the median tissue and bright tissue."""
     counts = histogram(np.asarray(cv2.blur(picture, (5, 5)), dtype=np.uint8), valid)
     low = quantile(counts, 10)
@@ -151,11 +157,10 @@ def _anchors(picture: Grey, valid: NDArray[np.bool_]) -> tuple[int, int, int]:
 
 
 def _pinned(
-    fine: NDArray[np.int32], anchors: tuple[int, int, int], middle: float
+    value: NDArray[np.float32], anchors: tuple[int, int, int], middle: float
 ) -> NDArray[np.float32]:
     """Broken line through (low, 0), (median tissue, middle), (high, 1); clipped to 0 … 1."""
     low, centre, high = (np.float32(v) for v in anchors)
-    value = fine.astype(np.float32)
     below = (value - low) / (centre - low) * np.float32(middle)
     above = (value - centre) / (high - centre) * np.float32(1.0 - middle) + np.float32(middle)
     pinned: NDArray[np.float32] = np.clip(np.where(value < centre, below, above), 0.0, 1.0)
@@ -164,7 +169,7 @@ def _pinned(
 
 def _tissue_rows(
     picture: Grey,
-    valid: NDArray[np.bool_],
+    valid: Valid,
     levels: tuple[int, int],
     spec: InputSpec,
 ) -> tuple[int, int]:
@@ -173,8 +178,11 @@ def _tissue_rows(
     low, high = levels
     if not spec.crop_rows or high - low < 24:
         return 0, rows
-    bright = (cv2.blur(picture, (9, 9)) > low + (high - low) * 3 // 10) & valid
-    profile = np.cumsum(bright.sum(axis=1, dtype=np.int64))
+    level = low + (high - low) * 3 // 10
+    bright = cv2.threshold(cv2.blur(picture, (9, 9)), level, 1, cv2.THRESH_BINARY)[1]
+    if valid is not None:
+        bright = cv2.bitwise_and(bright, valid.view(np.uint8))
+    profile = np.cumsum(cv2.reduce(bright, 1, cv2.REDUCE_SUM, dtype=cv2.CV_32S), dtype=np.int64)
     total = int(profile[-1])
     if total < bright.size // 100:
         return 0, rows

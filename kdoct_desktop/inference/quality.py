@@ -49,10 +49,10 @@ def measure(bscan: NDArray[np.uint8]) -> Quality:
     Args:
         bscan: uint8 grey values, axes (depth, ascan).
     """
-    thinned = _thinned(bscan)
-    means = _blocks(thinned.astype(np.float32))
-    full = _blocks((thinned >= 245).astype(np.float32))
-    valid = _valid(full, _blocks((thinned <= 2).astype(np.float32)))
+    thinned = _thinned(bscan).astype(np.float32)
+    means = _blocks(thinned)
+    full = _blocks(cv2.threshold(thinned, 244.0, 1.0, cv2.THRESH_BINARY)[1])
+    valid = _valid(full, _blocks(cv2.threshold(thinned, 2.0, 1.0, cv2.THRESH_BINARY_INV)[1]))
     levels = np.sort(means[valid])
     low, high = _share(levels, 0.10), _share(levels, 0.98)
     contrast = high - low
@@ -88,7 +88,7 @@ def _thinned(bscan: NDArray[np.uint8]) -> NDArray[np.uint8]:
     )
 
 
-def _blocks(values: NDArray[np.float32]) -> NDArray[np.float32]:
+def _blocks(values: cv2.typing.MatLike) -> NDArray[np.float32]:
     """Means over the grid cells of a thinned picture."""
     rows, columns = values.shape
     down, across = max(1, rows // _CELLS), max(1, columns // _CELLS)
@@ -116,10 +116,10 @@ def _from_border(cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _noise(
-    thinned: NDArray[np.uint8], means: NDArray[np.float32], dark: NDArray[np.bool_]
+    thinned: NDArray[np.float32], means: NDArray[np.float32], dark: NDArray[np.bool_]
 ) -> float:
     """Median deviation inside the dark cells, at least half a grey level."""
-    squares = _blocks(np.square(thinned, dtype=np.float32))
+    squares = _blocks(np.square(thinned))
     variances = np.sort(squares[dark] - np.square(means[dark]))
     return math.sqrt(max(_share(variances, 0.5), 0.25))
 

@@ -28,6 +28,8 @@ from kdoct_desktop.inference.preprocess import VIEWS
 from kdoct_desktop.inference.session import InferenceSession
 from kdoct_desktop.inference.shared_block import Window, attach
 
+_SPARE_SLOTS = 4  # the parent may be slow to answer
+
 
 class Channel:
     """Lines from and to the parent."""
@@ -99,8 +101,8 @@ class Service:
                 "eye_rule": plain(package.eye_rule),
                 "preprocessing": package.preprocessing,
                 "cam": cam_shape(package),
-                # one batch more than are held here at a time, so that the next is always there
-                "slots": (BATCHES_AHEAD + 2) * session.batch_size,
+                # some more than are held here at a time, so that the next is always there
+                "slots": (session.lanes + BATCHES_AHEAD + 1) * session.batch_size + _SPARE_SLOTS,
             }
         )
 

@@ -6,8 +6,10 @@ card a difference above the limit sends the work to the processor, on the proces
 model unusable.
 """
 
+import contextlib
 import os
 import statistics
+import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -35,7 +37,8 @@ PROVIDERS = ("auto", CUDA, CPU)
 _CUDA_NAME = "CUDAExecutionProvider"
 _CPU_NAME = "CPUExecutionProvider"
 _CANARY_RUNS = 5
-_BATCH = {CUDA: 32, CPU: 4}
+_BATCH = {CUDA: 32, CPU: 1}
+_CARD_LANES = 2  # one batch is prepared while the other is on the card
 
 DIFFERENT = (
     "The graphics card gave different results from the reference; analysis runs on the processor."
@@ -66,7 +69,10 @@ class Backend(Protocol):
         """``cuda`` or ``cpu``, as the loaded session answers."""
 
     def run(self, batch: NDArray[np.float32]) -> Outputs:
-        """Outputs for a batch (n, 3, row, column); raises one of `ORT_ERRORS`."""
+        """Outputs for a batch (n, 3, row, column); raises one of `ORT_ERRORS`.
+
+        On the processor it is called from several threads at a time.
+        """
 
 
 OpenBackend = Callable[[bytes, str], Backend]
@@ -86,11 +92,10 @@ class OrtBackend:
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.log_severity_level = 3
-        options.intra_op_num_threads = thread_count()
+        # one thread a run, as many runs as there are cores (see ``predict``): threads that share
+        # an operator wait for each other, and waiting by spinning takes the cores from others
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
-        # threads that wait by spinning take the cores from the preparation of the next B-scans and
-        # from the window: 2.6 times slower end to end on two busy cores (measured)
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # without this, bytes that look like onnxruntime's own format would be taken as such
         options.add_session_config_entry("session.load_model_format", "ONNX")
         providers: list[Any] = [_CPU_NAME]
@@ -136,6 +141,7 @@ class InferenceSession:
         self.package = package
         self._open = backend
         self._asked = provider
+        self._card = threading.Lock()  # a card takes one batch at a time
         note = self._try_cuda() if provider != CPU else ""
         if provider != CPU and not note:
             return
@@ -150,8 +156,13 @@ class InferenceSession:
 
     @property
     def batch_size(self) -> int:
-        """B-scans a batch: few on the processor (its caches are small), many on a card."""
+        """B-scans a batch: one on the processor (its caches are small), many on a card."""
         return _BATCH[self._report.ran]
+
+    @property
+    def lanes(self) -> int:
+        """Batches on their way at a time: one for each core, or for the card and the next one."""
+        return self._lanes
 
     def run(self, batch: NDArray[np.float32]) -> Outputs:
         """Outputs for a batch.
@@ -164,7 +175,8 @@ class InferenceSession:
                 ``inference-failed`` on the processor.
         """
         try:
-            outputs = self._backend.run(batch)
+            with self._card if self._report.ran == CUDA else contextlib.nullcontext():
+                outputs = self._backend.run(batch)
         except ORT_ERRORS as error:
             raise self._failure() from error
         if not all(np.isfinite(part).all() for part in outputs):
@@ -221,6 +233,7 @@ class InferenceSession:
             backend.run(first)
             times.append(time.perf_counter() - start)
         self._backend = backend
+        self._lanes = _CARD_LANES if backend.ran == CUDA else thread_count()
         self._report: ProviderReport = ProviderReport(
             asked=self._asked,
             ran=backend.ran,
@@ -231,7 +244,7 @@ class InferenceSession:
 
 
 def thread_count() -> int:
-    """Threads inside one operator: the physical cores that this process may use."""
+    """Runs at a time: the physical cores that this process may use."""
     logical = os.cpu_count() or 1
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else logical
     return max(1, min(allowed, _physical_cores() or logical))

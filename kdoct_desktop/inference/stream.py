@@ -69,11 +69,23 @@ class VolumeStream(Closing):
             InferenceError: The model could not be run, or the child ended.
         """
         self._feeder.offer(index, pixels)
+        self.poll()
+
+    def poll(self) -> bool:
+        """Take the results that are there without waiting.
+
+        Returns:
+            True when there are all of them, so that :meth:`finish` returns at once.
+
+        Raises:
+            InferenceError: The model could not be run, or the child ended.
+        """
         while self._feeder.outcome is None:
             message = self._process.receive(0.0)
             if message is None:
-                return
+                return False
             self._feeder.handle(message)
+        return True
 
     def finish(self, progress: Progress = silent) -> Prediction:
         """Wait for the results of all B-scans, which must all have been fed.

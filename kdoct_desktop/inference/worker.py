@@ -8,7 +8,7 @@ memory than a short one; results come back one by one while the next B-scans are
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -28,10 +28,11 @@ from kdoct_desktop.inference.messages import (
     provider_from,
 )
 from kdoct_desktop.inference.shared_block import Layout
-from kdoct_desktop.inference.stream import VolumeStream
+from kdoct_desktop.inference.stream import STEP, VolumeStream
 from kdoct_desktop.inference.worker_process import ChildProcess
 
 _LOAD_LIMIT_S = 180.0
+_WAIT_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,18 @@ class InferenceWorker(Closing):
     ends a running job with InferenceError ``worker-died``. Use as a context manager.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, make_way: Callable[[], None] = lambda: None, *, gentle: bool = False
+    ) -> None:
+        """Prepare; nothing is started yet.
+
+        Args:
+            make_way: Called now and then by a thread that waits for another one's volume to end;
+                may end it.
+            gentle: Let programs that somebody looks at have the processor first.
+        """
+        self._gentle = gentle
+        self._make_way = make_way
         self._process: ChildProcess | None = None
         self._request: _LoadRequest | None = None
         self._loaded: LoadedModel | None = None
@@ -86,7 +98,7 @@ class InferenceWorker(Closing):
         """Start the child ahead of time; otherwise the first job does."""
         if self._process is None or not self._process.alive:
             self.close()
-            self._process = ChildProcess()
+            self._process = ChildProcess(gentle=self._gentle)
 
     def load(
         self, package_path: Path, *, provider: str, trusted_keys: Sequence[bytes]
@@ -102,12 +114,15 @@ class InferenceWorker(Closing):
             ModelError: The package cannot be trusted or used.
             InferenceError: The child ended (``worker-died``) or hangs (``worker-hung``).
         """
-        with self._busy:
+        self._wait(silent, 0)
+        try:
             self._request = self._loaded = None
             request = _LoadRequest(package_path.absolute(), provider, tuple(trusted_keys))
             loaded = self._load(request)
             self._request = request
             return loaded
+        finally:
+            self._busy.release()
 
     def predict(
         self,
@@ -130,19 +145,26 @@ class InferenceWorker(Closing):
         Raises:
             InferenceError: No model was loaded, the model could not be run, or the child ended.
         """
-        with self.begin(volume.voxels.shape, tta=tta, on_bscan=on_bscan) as stream:
-            for index in reading_order(volume.bscan_count):
+        count = volume.bscan_count
+        with contextlib.ExitStack() as stack:
+            self._wait(progress, count)
+            stack.callback(self._busy.release)
+            stream = self._begin(volume.voxels.shape, tta=tta, on_bscan=on_bscan)
+            stack.pop_all()  # held until the stream ends
+        with stream:
+            progress(0, count, STEP)  # results may come while the last B-scans are handed over
+            for index in reading_order(count):
                 stream.feed(index, volume.voxels[index])
             return stream.finish(progress)
 
-    def begin(
+    def begin_if_free(
         self,
         shape: tuple[int, ...],
         *,
         tta: bool = False,
         on_bscan: BscanListener = ignore_bscan,
-    ) -> VolumeStream:
-        """Start on a volume whose B-scans are still being decoded.
+    ) -> VolumeStream | None:
+        """Start on a volume whose B-scans are still being decoded, if that needs no waiting.
 
         Args:
             shape: Axes (bscan, depth, ascan).
@@ -151,12 +173,17 @@ class InferenceWorker(Closing):
 
         Returns:
             Takes the B-scans in any order; a context manager. The worker is busy until it ends.
+            None where the worker is busy already, or would have to load a model first.
 
         Raises:
-            InferenceError: No model was loaded, or the child ended.
+            InferenceError: The child ended.
         """
+        if not self._busy.acquire(blocking=False):
+            return None
         with contextlib.ExitStack() as stack:
-            stack.enter_context(self._busy)
+            stack.callback(self._busy.release)
+            if self._loaded is None or self._process is None or not self._process.alive:
+                return None
             stream = self._begin(shape, tta=tta, on_bscan=on_bscan)
             stack.pop_all()  # held until the stream ends
             return stream
@@ -166,6 +193,12 @@ class InferenceWorker(Closing):
         process, self._process = self._process, None
         if process is not None:
             process.end(at_once=self._busy.locked())
+
+    def _wait(self, progress: Progress, count: int) -> None:
+        """Be busy as soon as no other thread is; `progress` may stop the waiting."""
+        while not self._busy.acquire(timeout=_WAIT_S):
+            progress(0, count, STEP)
+            self._make_way()
 
     def _load(self, request: _LoadRequest) -> LoadedModel:
         """Load into a running child."""

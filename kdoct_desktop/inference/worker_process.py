@@ -4,6 +4,7 @@ A thread reads what the child says. It is the one thread outside ``ui/jobs.py`` 
 ``predict``: without it a child that hangs in a driver could not be left.
 """
 
+import contextlib
 import logging
 import os
 import queue
@@ -29,6 +30,9 @@ STOP_LIMIT_S = 3.0
 _TAIL_BYTES = 4096
 
 
+_GENTLE = 5  # steps of niceness
+
+
 def worker_command() -> list[str]:
     """The command line of the child."""
     if getattr(sys, "frozen", False):
@@ -40,12 +44,18 @@ def worker_command() -> list[str]:
 class ChildProcess:
     """The child: its pipes, its memory, the thread that listens to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, gentle: bool = False) -> None:
+        """Start.
+
+        Args:
+            gentle: Let programs that somebody looks at have the processor first.
+        """
         self.block = SharedBlock()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed in end()
         root = str(Path(__file__).resolve().parents[2])
         paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
-        self._child = self._started({**os.environ, "PYTHONPATH": os.pathsep.join(paths)})
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+        self._child = self._started(environment, gentle=gentle)
         if self._child.stdin is None or self._child.stdout is None:
             raise RuntimeError("the pipes to the child are missing")
         self._to_child: IO[bytes] = self._child.stdin
@@ -54,26 +64,33 @@ class ChildProcess:
         self._listener = threading.Thread(target=self._listen, name="inference-worker", daemon=True)
         self._listener.start()
 
-    def _started(self, environment: dict[str, str]) -> "subprocess.Popen[bytes]":
+    def _started(self, environment: dict[str, str], *, gentle: bool) -> "subprocess.Popen[bytes]":
         """Start the child.
 
         Raises:
             InferenceError: The system does not let us (``worker-died``).
         """
+        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+        if gentle:
+            flags |= getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
         try:
-            return subprocess.Popen(  # noqa: S603 - our own program
+            child = subprocess.Popen(  # noqa: S603 - our own program
                 worker_command(),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._errors,
                 env=environment,
                 pass_fds=self.block.inherited,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                creationflags=flags,
             )
         except OSError as error:
             self._errors.close()
             self.block.close()
             raise InferenceError("worker-died", "The analysis could not be started.") from error
+        if gentle and sys.platform != "win32":
+            with contextlib.suppress(OSError):  # its threads, which come later, inherit it
+                os.setpriority(os.PRIO_PROCESS, child.pid, os.nice(0) + _GENTLE)
+        return child
 
     @property
     def pid(self) -> int:

@@ -19,6 +19,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+if sys.platform == "linux":
+    import fcntl
+
 from kdoct_desktop.domain.closing import Closing
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io import wire
@@ -29,6 +32,7 @@ CHILD_FLAG = "--kdoct-reading-process"
 """First argument that turns a frozen program into the reading process (see `run_if_child`)."""
 
 _TICK_S = 0.05
+_PIPE_BYTES = 1 << 20  # the most that Linux gives without asking an administrator
 _START = (
     "import json,sys\n"
     "sys.path[:]=json.loads(sys.argv[1])\n"
@@ -116,6 +120,7 @@ class Contained(Closing):
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
+        _widen(self._process)
         if sys.platform == "win32":
             self._job = JobObject(self._limits.child_bytes)
             self._job.add(int(getattr(self._process, "_handle", 0)))
@@ -227,6 +232,16 @@ class Contained(Closing):
             view[at : at + len(part)] = part
             at += len(part)
         return view
+
+
+def _widen(process: "subprocess.Popen[bytes]") -> None:
+    """Let whole B-scans fit into the pipe, so that decoding runs ahead in long strides.
+
+    Only Linux has the wish, and may refuse it; then a B-scan comes in 64 KiB pieces as elsewhere.
+    """
+    if sys.platform == "linux" and process.stdout is not None:
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _readable(descriptor: int, seconds: float) -> bool:

@@ -1,7 +1,7 @@
 """From plan to volume: pixels come out of the reading process B-scan by B-scan."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Protocol
 
@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdoct_desktop.domain.errors import IngestError
-from kdoct_desktop.domain.volume import Laterality, Localizer, Notice, OctVolume, ScanPattern
+from kdoct_desktop.domain.volume import (
+    Laterality,
+    Localizer,
+    Notice,
+    OctVolume,
+    ScanPattern,
+    Spacing,
+)
 from kdoct_desktop.io.plan import FrameRef, InputFile, LocalizerPlan, VolumePlan, check_size
 from kdoct_desktop.io.session import Session, garbage
 
@@ -26,6 +33,7 @@ class VolumeHeader:
         shape: Axes (bscan, depth, ascan).
         laterality: OD or OS; None where unknown.
         scan_pattern: How the beam moved.
+        spacing: Sampling distances, so that the first B-scan already has its true proportions.
     """
 
     key: str
@@ -33,6 +41,7 @@ class VolumeHeader:
     shape: tuple[int, int, int]
     laterality: Laterality | None
     scan_pattern: ScanPattern = ScanPattern.UNKNOWN
+    spacing: Spacing = field(default_factory=Spacing)
 
 
 class BscanListener(Protocol):
@@ -83,7 +92,12 @@ def decode_volume(
     check_size(plan.shape, session.limits)
     voxels = np.empty(plan.shape, dtype=np.uint8)
     header = VolumeHeader(
-        plan.source.key, plan.source.label, plan.shape, plan.laterality, plan.scan_pattern
+        plan.source.key,
+        plan.source.label,
+        plan.shape,
+        plan.laterality,
+        scan_pattern=plan.scan_pattern,
+        spacing=plan.spacing,
     )
     waited = session.contained.waited_s
     for count, at in enumerate(_pixels(plan, session, voxels, waited), start=1):

@@ -66,8 +66,6 @@ def _draw_number(
     number = f"B-scan {bench.index + 1} of {scan.shape[0]}"
     _text(painter, box, align, number, DARK.text, size=HEADING, bold=True)
     words, warn = describe(placement, aspect)
-    if scan.volume is None:
-        words, warn = "square pixels · scale follows", False
     box.translate(0, 24)
     colour = DARK.warning if warn else DARK.second
     _text(painter, box, align, words, colour, size=SMALL)

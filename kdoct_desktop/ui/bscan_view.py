@@ -58,6 +58,7 @@ class BscanView(QWidget):
         self._tissue = ScaledPicture()
         self._grab: tuple[Qt.MouseButton, QPointF] | None = None
         self._wheel = 0
+        self._seen: tuple[object, ...] = ()
         self.space_held = False
         bench.scan_changed.connect(self._other_scan)
         bench.evidence_changed.connect(self._grew)
@@ -253,6 +254,7 @@ class BscanView(QWidget):
 
     def _other_scan(self) -> None:
         self._heats.clear()
+        self._seen = ()
         self._zoom = Zoom()
         self._name()
         self.update()
@@ -266,8 +268,15 @@ class BscanView(QWidget):
             self.update()
 
     def _grew(self) -> None:
+        """Most of the evidence that comes is about other B-scans and changes nothing here."""
         self._heats.clear()
-        self.update()
+        scan, shown = self._bench.scan, self._bench.shown_class
+        if scan is None or scan.evidence is None:
+            return
+        seen = (scan.evidence.bscan(self._bench.index), shown, scan.evidence.peak(shown))
+        if seen != self._seen:
+            self._seen = seen
+            self.update()
 
     def _name(self) -> None:
         scan = self._bench.scan

@@ -14,17 +14,16 @@ from kdoct_desktop.domain.errors import ModelError
 from kdoct_desktop.domain.heatmap import Box
 from kdoct_desktop.domain.prediction import BscanPrediction
 from kdoct_desktop.domain.study import Problem, Study
-from kdoct_desktop.domain.volume import OctVolume
+from kdoct_desktop.ui.desk_work import ReadBscan, SaidAhead, project, read, remember
 from kdoct_desktop.ui.evidence import Evidence
 from kdoct_desktop.ui.jobs import Job, JobRunner, Lane, Report
 from kdoct_desktop.ui.problem import explain, explain_refused
 from kdoct_desktop.ui.scan import Scan, Visit
-from kdoct_desktop.ui.services import Header, LoadedModel, Services
+from kdoct_desktop.ui.services import LoadedModel, Services
 from kdoct_desktop.ui.workbench import Workbench
 
 _GROWS_MS = 80
 
-ReadItem = tuple[Header, int, NDArray[np.uint8], NDArray[np.float32]]
 PredictedItem = tuple[int, BscanPrediction, NDArray[np.float32], Box]
 
 
@@ -97,16 +96,21 @@ class Desk(QObject):
         self._loading, self._visit = {}, Visit()
         self._bench.show([self._visit])
         self._bench.change_look(heatmap=self._services.settings().heatmap_at_opening)
-        self._runner.start(partial(_remember, self._services, list(paths)), "recent", Lane.LIGHT)
-        work = partial(_read, self._services, list(paths))
+        self._runner.start(partial(remember, self._services, list(paths)), "recent", Lane.LIGHT)
+        work = partial(read, self._services, list(paths))
         job = self._track(self._runner.start(work, "reading", Lane.READ), "Opening")
         job.delivered.connect(lambda item: self._read_one(job, item))
         job.succeeded.connect(lambda read: self._read_all(job, read))
         job.cancelled.connect(lambda: self._gave_up(job))
         job.failed.connect(lambda error: self._gave_up(job))
 
-    def _read_one(self, job: Job, item: ReadItem) -> None:
+    def _read_one(self, job: Job, item: ReadBscan | SaidAhead) -> None:
         if job not in self._current:
+            return
+        if isinstance(item, SaidAhead):
+            scan = self._loading.get(item.key)
+            if scan is not None:
+                self._evidence_grew(scan, item.prediction, item.cam, item.frame)
             return
         header, index, pixels, row = item
         scan = self._loading.get(header.key)
@@ -138,11 +142,9 @@ class Desk(QObject):
         """A visit whose scans go on from what was shown while reading."""
         scans = []
         for volume in study.volumes:
-            bscans, depth, ascans = volume.voxels.shape
             scan = self._loading.pop(volume.source.key, None)
-            if scan is None or scan.shape != (bscans, depth, ascans):
-                shape = (bscans, depth, ascans)
-                scan = Scan(volume.source.label, shape, volume.laterality)
+            if scan is None or scan.shape != volume.voxels.shape:
+                scan = Scan.whole(volume)
             scan.fill(volume)
             scans.append(scan)
         return Visit(study=study, scans=scans)
@@ -159,7 +161,7 @@ class Desk(QObject):
     def _complete_projections(self, visits: list[Visit]) -> None:
         for scan in (scan for visit in visits for scan in visit.scans):
             if scan.volume is not None and np.isnan(scan.projection[:, 0]).any():
-                work = partial(_project, scan.volume)
+                work = partial(project, scan.volume)
                 job = self._runner.start(work, "projection", Lane.LIGHT)
                 job.succeeded.connect(partial(self._projected, scan))
 
@@ -200,10 +202,15 @@ class Desk(QObject):
         )
 
     def _predicted(self, job: Job, visit: Visit, item: PredictedItem) -> None:
-        if job not in self._current or self.model is None:
+        if job in self._current:
+            volume, prediction, cam, frame = item
+            self._evidence_grew(visit.scans[volume], prediction, cam, frame)
+
+    def _evidence_grew(
+        self, scan: Scan, prediction: BscanPrediction, cam: NDArray[np.float32], frame: Box
+    ) -> None:
+        if self.model is None:
             return
-        volume, prediction, cam, frame = item
-        scan = visit.scans[volume]
         if scan.evidence is None:
             scan.evidence = Evidence(self.model.identity, scan.shape[0], scan.shape[2])
             if scan is self._bench.scan:
@@ -260,37 +267,3 @@ class Desk(QObject):
 
     def _fail(self, error: Exception) -> None:
         self.troubled.emit(explain(error))
-
-
-def _remember(services: Services, paths: list[Path], report: Report) -> None:
-    """Put inputs on top of the recent ones; a file is written for it."""
-    for path in paths:
-        services.remember(path)
-
-
-def _read(services: Services, paths: list[Path], report: Report) -> object:
-    """Read every path; the same study in several inputs becomes one."""
-    studies: dict[str, Study] = {}
-    problems: list[Problem] = []
-
-    def on_bscan(header: Header, index: int, pixels: NDArray[np.uint8]) -> None:
-        row = pixels.mean(axis=0, dtype=np.float32)
-        report.deliver((header, index, pixels, row))
-
-    for path in paths:
-        opened = services.open(path, eye=None, progress=report, on_bscan=on_bscan)
-        problems += opened.problems
-        for study in opened.studies:
-            known = studies.get(study.uid)
-            volumes = (known.volumes if known is not None else ()) + study.volumes
-            studies[study.uid] = replace(study, volumes=volumes)
-    return list(studies.values()), problems
-
-
-def _project(volume: OctVolume, report: Report) -> NDArray[np.float32]:
-    """Mean over depth, B-scan by B-scan so that it can be stopped."""
-    rows = np.empty((volume.bscan_count, volume.voxels.shape[2]), dtype=np.float32)
-    for index, bscan in enumerate(volume.voxels):
-        report(index, volume.bscan_count, "projecting")
-        rows[index] = bscan.mean(axis=0, dtype=np.float32)
-    return rows

@@ -27,8 +27,8 @@ def front_shape(scan: Scan) -> tuple[float, float]:
         rows, columns = volume.localizer.pixels.shape[:2]
         tall, wide = volume.localizer.pixel_mm or (1.0, 1.0)
         return rows * tall, columns * wide
-    if volume is not None and volume.scan_pattern not in _FANS:
-        step, ascan = volume.spacing.bscan_mm, volume.spacing.ascan_mm
+    if scan.pattern not in _FANS:
+        step, ascan = scan.spacing.bscan_mm, scan.spacing.ascan_mm
         if step and ascan:
             return step * scan.shape[0], ascan * scan.shape[2]
     return 1.0, 1.0
@@ -88,9 +88,8 @@ def evidence_contours(
         For each level, segments with axes (segment, start/end, row/column); empty for scans whose
         B-scans are not neighbours side by side.
     """
-    volume = scan.volume
     count = scan.shape[0]
-    if count < 3 or (volume is not None and volume.scan_pattern in _FANS):
+    if count < 3 or scan.pattern in _FANS:
         return ()
     values = evidence.en_face(shown)
     if float(values.max(initial=0.0)) <= 0.0:

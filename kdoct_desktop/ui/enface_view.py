@@ -63,10 +63,10 @@ class EnfaceView(QWidget):
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_GROWS_MS)
-        self._soon.timeout.connect(self.refresh)
+        self._soon.timeout.connect(self._catch_up)
         bench.scan_changed.connect(self._other_scan)
         bench.bscan_read.connect(self._grew)
-        bench.evidence_changed.connect(self._evidence)
+        bench.evidence_changed.connect(self._grew)
         bench.class_changed.connect(self._evidence)
         bench.bscan_changed.connect(self._name)
         bench.look_changed.connect(self.update)
@@ -101,13 +101,21 @@ class EnfaceView(QWidget):
             self._shown = shown
             self.updateGeometry()
             self.refresh()
-        self._evidence()
+        if scan is not None and scan.evidence is not None and scan.result is None:
+            self._grew()  # the first of much that comes; the other views are busy with it now
+        else:
+            self._evidence()
         self._name()
 
-    def _grew(self, index: int) -> None:
-        """Draw again soon; B-scans may come by the hundred."""
+    def _grew(self, *_: object) -> None:
+        """Draw again soon, and not together with the others; B-scans may come by the hundred."""
         if not self._soon.isActive():
             self._soon.start()
+
+    def _catch_up(self) -> None:
+        """Draw what has come."""
+        self.refresh()
+        self._evidence()
 
     def _evidence(self, *_: object) -> None:
         scan = self._bench.scan

@@ -25,6 +25,8 @@ class Evidence:
         classes: Class codes in the order in which they are shown, "normal" last.
         names: What the user is shown for each class, in the same order.
         probabilities: float32, axes (bscan, class) in shown order; NaN where not known yet.
+        best: Largest of them for each class; 0 where none is known yet.
+        known: How many B-scans have a prediction.
     """
 
     def __init__(self, model: ModelIdentity, bscans: int, ascans: int) -> None:
@@ -38,6 +40,8 @@ class Evidence:
         self._cams: NDArray[np.float32] | None = None
         self._frames = np.zeros((bscans, 4), dtype=np.int32)
         self._peaks = np.zeros(len(order), dtype=np.float32)
+        self.best: NDArray[np.float32] = np.zeros(len(order), dtype=np.float32)
+        self.known = 0
         self._en_face: dict[int, NDArray[np.float32]] = {}
 
     @classmethod
@@ -50,6 +54,8 @@ class Evidence:
         evidence.probabilities[:] = prediction.probabilities[:, evidence._order]
         peaks = prediction.cams.max(axis=(0, 2, 3))[evidence._order]
         evidence._peaks = np.maximum(peaks, 0.0)
+        evidence.best = evidence.probabilities.max(axis=0)
+        evidence.known = len(prediction.bscans)
         return evidence
 
     def add(self, prediction: BscanPrediction, cam: NDArray[np.float32], frame: Box) -> None:
@@ -65,15 +71,12 @@ class Evidence:
             self._cams = np.zeros((len(self._bscans), *cam.shape), dtype=np.float32)
         self._cams[index] = cam
         self._frames[index] = frame
+        self.known += self._bscans[index] is None
         self._bscans[index] = prediction
         self.probabilities[index] = np.asarray(prediction.probabilities)[self._order]
+        self.best = np.maximum(self.best, self.probabilities[index])
         self._peaks = np.maximum(self._peaks, cam.max(axis=(1, 2))[self._order])
         self._en_face.clear()
-
-    @property
-    def known(self) -> int:
-        """How many B-scans have a prediction."""
-        return sum(bscan is not None for bscan in self._bscans)
 
     def bscan(self, index: int) -> BscanPrediction | None:
         """The prediction of a B-scan; None where it is not known yet."""

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFontMetricsF
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QPlainTextEdit, QVBoxLayout, QWidget
 
 from kdoct_desktop.domain.prediction import ProviderReport
 from kdoct_desktop.ui import words
+from kdoct_desktop.ui.card_text import TAB, lined_up
 from kdoct_desktop.ui.services import InstalledModel
 from kdoct_desktop.ui.widgets import ElidedLabel, push_button, text_label
 
@@ -53,6 +55,7 @@ class ModelsPage(QWidget):
         self._card.setReadOnly(True)
         self._card.setAccessibleName("Model card")
         self._card.setTabChangesFocus(True)
+        self._card.setTabStopDistance(TAB)
         column.addWidget(self._card, 1)
         column.addStretch(0)
         self.show_models([], None)
@@ -71,7 +74,7 @@ class ModelsPage(QWidget):
 
     @property
     def card_text(self) -> str:
-        """Text of the card that is shown."""
+        """Text of the card that is shown, its tables lined up."""
         return self._card.toPlainText()
 
     def set_busy(self, busy: bool) -> None:
@@ -105,7 +108,8 @@ class ModelsPage(QWidget):
             )
             for name, text in zip(_NAMES, texts, strict=True):
                 self._values[name].set_text(text)
-            self._card.setPlainText(active.card)
+            measure = QFontMetricsF(self._card.font()).horizontalAdvance
+            self._card.setPlainText(lined_up(active.card, measure))
         self._notice.setVisible(bool(self._notice.text()))
         for widget in (self._details, self._card_title, self._card):
             widget.setVisible(active is not None)

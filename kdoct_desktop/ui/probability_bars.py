@@ -119,6 +119,7 @@ class ProbabilityBars(QWidget):
         self._column.setContentsMargins(0, 0, 0, 0)
         self._column.setSpacing(0)
         bench.class_changed.connect(self._choose)
+        bench.evidence_changed.connect(self._choose)  # while it grows another class may lead
 
     def show_scan(self, theme: Theme) -> None:
         """Show the classes of the current scan in the colours of a theme."""

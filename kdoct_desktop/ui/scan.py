@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from kdoct_desktop.domain.analysis import StudyAnalysis, VolumeAnalysis
 from kdoct_desktop.domain.study import Study
-from kdoct_desktop.domain.volume import Laterality, OctVolume, Provenance
+from kdoct_desktop.domain.volume import Laterality, OctVolume, Provenance, ScanPattern, Spacing
 from kdoct_desktop.ui.evidence import Evidence
 from kdoct_desktop.ui.services import Header
 
@@ -23,10 +23,20 @@ class Scan:
         evidence: What the model has said so far; None before it spoke.
         at: B-scan index that is looked at; -1 for none yet.
         touched: True once the user has chosen a B-scan.
+        spacing: Sampling distances; known from the header on.
+        pattern: How the beam moved; known from the header on.
         projection: float32 mean over depth, axes (bscan, ascan); NaN where not known.
     """
 
-    def __init__(self, label: str, shape: tuple[int, int, int], eye: Laterality | None) -> None:
+    def __init__(
+        self,
+        label: str,
+        shape: tuple[int, int, int],
+        eye: Laterality | None,
+        *,
+        spacing: Spacing,
+        pattern: ScanPattern,
+    ) -> None:
         self.label = label
         self.shape = shape
         self.volume: OctVolume | None = None
@@ -36,19 +46,39 @@ class Scan:
         self.touched = False
         self.projection = np.full((shape[0], shape[2]), np.nan, dtype=np.float32)
         self._eye = eye
+        self.spacing = spacing
+        self.pattern = pattern
         self._read: dict[int, NDArray[np.uint8]] = {}
 
     @classmethod
     def reading(cls, header: Header) -> "Scan":
         """A scan of which only the header is known."""
-        return cls(header.label, header.shape, header.laterality)
+        return cls(
+            header.label,
+            header.shape,
+            header.laterality,
+            spacing=header.spacing,
+            pattern=header.scan_pattern,
+        )
+
+    @classmethod
+    def whole(cls, volume: OctVolume) -> "Scan":
+        """A scan that is read."""
+        bscans, depth, ascans = volume.voxels.shape
+        scan = cls(
+            volume.source.label,
+            (bscans, depth, ascans),
+            volume.laterality,
+            spacing=volume.spacing,
+            pattern=volume.scan_pattern,
+        )
+        scan.fill(volume)
+        return scan
 
     @classmethod
     def of(cls, result: VolumeAnalysis) -> "Scan":
         """A scan that is complete."""
-        volume = result.volume
-        bscans, depth, ascans = volume.voxels.shape
-        scan = cls(volume.source.label, (bscans, depth, ascans), volume.laterality)
+        scan = cls.whole(result.volume)
         scan.finish(result)
         return scan
 
@@ -63,6 +93,7 @@ class Scan:
         """Replace what was read so far by the whole scan."""
         self.volume = volume
         self._eye = volume.laterality
+        self.spacing, self.pattern = volume.spacing, volume.scan_pattern
         self._read.clear()
         if self.at < 0:
             self.at = volume.bscan_count // 2
@@ -112,9 +143,7 @@ class Scan:
     @property
     def pixel_mm(self) -> tuple[float, float] | None:
         """Size of a B-scan pixel (depth, ascan) in mm where device or file give it, else None."""
-        if self.volume is None:
-            return None
-        spacing = self.volume.spacing
+        spacing = self.spacing
         if spacing.provenance not in (Provenance.DEVICE, Provenance.DERIVED):
             return None
         if spacing.axial_mm is None or spacing.ascan_mm is None:

@@ -17,7 +17,7 @@ from kdoct_desktop.domain.heatmap import Box
 from kdoct_desktop.domain.prediction import BscanPrediction, ModelIdentity, ProviderReport
 from kdoct_desktop.domain.progress import Progress
 from kdoct_desktop.domain.study import Problem, Study
-from kdoct_desktop.domain.volume import Laterality
+from kdoct_desktop.domain.volume import Laterality, ScanPattern, Spacing
 
 
 class Header(Protocol):
@@ -43,6 +43,16 @@ class Header(Protocol):
         """As far as the header says; None where it does not."""
         ...
 
+    @property
+    def spacing(self) -> Spacing:
+        """Sampling distances, as far as the header says."""
+        ...
+
+    @property
+    def scan_pattern(self) -> ScanPattern:
+        """How the beam moved, as far as the header says."""
+        ...
+
 
 class Opened(Protocol):
     """What an input held; ``io.readers.OpenedInput`` is one."""
@@ -66,6 +76,19 @@ class OnRead(Protocol):
 
     def __call__(self, header: Header, index: int, pixels: NDArray[np.uint8]) -> None:
         """Take one B-scan."""
+        ...
+
+
+class OnAhead(Protocol):
+    """Called with each B-scan's prediction that is ready while reading goes on.
+
+    `key` is that of the volume's header; the rest is as in `OnPredicted`.
+    """
+
+    def __call__(
+        self, key: str, prediction: BscanPrediction, cam: NDArray[np.float32], frame: Box
+    ) -> None:
+        """Take the prediction of one B-scan."""
         ...
 
 
@@ -152,9 +175,19 @@ class Services(Protocol):
     """
 
     def open(
-        self, path: Path, *, eye: Laterality | None, progress: Progress, on_bscan: OnRead
+        self,
+        path: Path,
+        *,
+        eye: Laterality | None,
+        progress: Progress,
+        on_bscan: OnRead,
+        on_ahead: OnAhead | None,
     ) -> Opened:
-        """Read every volume of a path; refused pieces are problems."""
+        """Read every volume of a path; refused pieces are problems.
+
+        With `on_ahead` the model begins meanwhile, if it is loaded and free; :meth:`analyse` goes
+        on with what it began.
+        """
         ...
 
     def load_model(self) -> LoadedModel:

@@ -1,6 +1,5 @@
 """One bar a B-scan: how likely the chosen class is there, and the slider through the volume."""
 
-import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF, QWheelEvent
 from PySide6.QtWidgets import QWidget
@@ -113,8 +112,7 @@ class StripChart(QWidget):
 
     def _draw_bars(self, painter: QPainter, scan: Scan, plot: QRectF) -> None:
         quiet = QColor(self.theme.second)
-        for index in range(scan.shape[0]):
-            value = self._value(scan, index)
+        for index, value in enumerate(self._values(scan)):
             if value is not None:
                 painter.fillRect(self._bar(scan, index, value, plot), self._bar_colour(value))
             elif scan.is_read(index):
@@ -123,16 +121,16 @@ class StripChart(QWidget):
     def _draw_current(self, painter: QPainter, scan: Scan, plot: QRectF) -> None:
         """The bar of the current B-scan, in the colour of the text."""
         index = self._bench.index
-        value = self._value(scan, index)
+        value = self._values(scan)[index]
         if value is not None:
             painter.fillRect(self._bar(scan, index, value, plot), QColor(self.theme.text))
 
-    def _value(self, scan: Scan, index: int) -> float | None:
-        """Probability of the chosen class in a B-scan; None where it is not known."""
+    def _values(self, scan: Scan) -> list[float | None]:
+        """Probability of the chosen class in each B-scan; None where it is not known."""
         if scan.evidence is None:
-            return None
-        value = float(scan.evidence.column(self._bench.shown_class)[index])
-        return None if np.isnan(value) else value
+            return [None] * scan.shape[0]
+        column = scan.evidence.column(self._bench.shown_class).tolist()
+        return [None if value != value else value for value in column]
 
     @staticmethod
     def _bar(scan: Scan, index: int, value: float, plot: QRectF) -> QRectF:

@@ -5,7 +5,6 @@ Every view reads from here and tells here what the user wants; no view knows ano
 
 from dataclasses import dataclass, replace
 
-import numpy as np
 from PySide6.QtCore import QObject, Signal
 
 from kdoct_desktop.domain.finding import NORMAL
@@ -252,4 +251,4 @@ def _leading(scan: Scan) -> int:
         return max(diseases, key=lambda at: finding.probabilities[evidence.classes[at]])
     if not evidence.known:
         return 0
-    return max(diseases, key=lambda at: float(np.nanmax(evidence.column(at))))
+    return max(diseases, key=lambda at: float(evidence.best[at]))

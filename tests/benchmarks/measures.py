@@ -1,5 +1,6 @@
 """What a benchmark says: a figure, its unit, and the promise it is held against."""
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -41,29 +42,49 @@ def stated(name: str, value: float, *, unit: str, note: str = "") -> Measure:
     return Measure(name, value, unit, note=note)
 
 
-def fastest(
-    works: Sequence[Callable[[], object]],
-    *,
-    rounds: int,
-    before: Callable[[], object] = lambda: None,
-) -> list[float]:
-    """Shortest time in seconds of each work.
-
-    The works take turns, so that what else the machine does falls on all of them; the shortest
-    time is the one that was disturbed least.
+def fastest(works: Sequence[Callable[[], object]], *, rounds: int) -> list[float]:
+    """Shortest time in seconds of each work: the one that was disturbed least.
 
     Args:
         works: What to time; each is run once before.
         rounds: How often each is timed.
-        before: Called before each, untimed.
+    """
+    return [min(taken) for taken in in_turns(works, rounds=rounds)]
+
+
+def in_turns(
+    works: Sequence[Callable[[], object]],
+    *,
+    rounds: int,
+    before: Callable[[int], object] = lambda at: None,
+) -> list[list[float]]:
+    """Times in seconds of each work, one a round.
+
+    The works take turns, so that what else the machine does falls on all of them.
+
+    Args:
+        works: What to time; each is run once before.
+        rounds: How often each is timed.
+        before: Called with the place of a work before it runs, untimed.
     """
     for work in works:
         work()
     times: list[list[float]] = [[] for _ in works]
     for _ in range(rounds):
-        for work, taken in zip(works, times, strict=True):
-            before()
+        for at, work in enumerate(works):
+            before(at)
             started = time.perf_counter()
             work()
-            taken.append(time.perf_counter() - started)
-    return [min(taken) for taken in times]
+            times[at].append(time.perf_counter() - started)
+    return times
+
+
+def quickest(works: Sequence[Sequence[float]]) -> int:
+    """Place of the work that is the fastest one in most of its rounds."""
+    middles = [statistics.median(taken) for taken in works]
+    return middles.index(min(middles))
+
+
+def times_as_fast(ours: Sequence[float], others: Sequence[float]) -> float:
+    """How many times as fast we are: the median over the rounds, each compared with itself."""
+    return statistics.median(other / our for our, other in zip(ours, others, strict=True))

@@ -112,7 +112,8 @@ def test_evidence_that_does_not_add_up_is_not_to_be_shown(
     package: ModelPackage, session: InferenceSession, voxels: NDArray[np.uint8]
 ) -> None:
     class LostCorner:
-        report, batch_size, fall_back = session.report, session.batch_size, session.fall_back
+        report, fall_back = session.report, session.fall_back
+        batch_size, lanes = session.batch_size, session.lanes
 
         def run(self, batch: NDArray[np.float32]) -> Outputs:
             logits, cams, embeddings = session.run(batch)
@@ -162,7 +163,7 @@ def test_progress_counts_up_and_can_stop_the_work(
     before = threading.active_count()
     with pytest.raises(Cancelled):
         predict_volume(voxels, package, session, progress=progress)
-    assert counts == [0, 1, 5]
+    assert counts == [0, 1, 2, 3, 4, 5]
     assert threading.active_count() == before
 
 
@@ -266,7 +267,8 @@ def test_a_failure_of_the_processor_is_not_hidden(
     package: ModelPackage, session: InferenceSession, voxels: NDArray[np.uint8]
 ) -> None:
     class Broken:
-        report, batch_size, fall_back = session.report, session.batch_size, session.fall_back
+        report, fall_back = session.report, session.fall_back
+        batch_size, lanes = session.batch_size, session.lanes
 
         def run(self, batch: NDArray[np.float32]) -> Outputs:
             raise InferenceError("inference-failed", "The model could not be run.")

@@ -170,3 +170,17 @@ def test_what_cannot_be_loaded_is_refused_by_name_and_a_good_one_still_loads(
         assert loaded.eye_rule.thresholds == dict.fromkeys(CLASSES[1:], 0.5)
         if loaded.provider.ran == "cpu":
             assert loaded.provider.note == NO_CARD
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are looked up in /proc")
+def test_a_gentle_child_lets_the_window_have_the_processor_first(
+    package_path: Path, key: bytes
+) -> None:
+    for gentle in (False, True):
+        with InferenceWorker(gentle=gentle) as worker:
+            worker.load(package_path, provider="cpu", trusted_keys=[key])
+            child = worker.process_id
+            assert child is not None
+            tasks = [int(task.name) for task in Path(f"/proc/{child}/task").iterdir()]
+            steps = {os.getpriority(os.PRIO_PROCESS, task) - os.nice(0) for task in tasks}
+            assert steps == {5 if gentle else 0}

@@ -8,11 +8,12 @@ from typing import Any
 
 from kdoct_desktop.domain.analysis import StudyAnalysis
 from kdoct_desktop.domain.errors import ModelError
-from kdoct_desktop.domain.prediction import ModelIdentity, ProviderReport
+from kdoct_desktop.domain.heatmap import Box
+from kdoct_desktop.domain.prediction import ModelIdentity, Prediction, ProviderReport
 from kdoct_desktop.domain.progress import Progress
 from kdoct_desktop.domain.study import Problem, Study
-from kdoct_desktop.domain.volume import Laterality
-from kdoct_desktop.ui.services import OnPredicted, OnRead
+from kdoct_desktop.domain.volume import Laterality, ScanPattern, Spacing
+from kdoct_desktop.ui.services import OnAhead, OnPredicted, OnRead
 from tests import samples
 
 PATH = Path("input.dcm")
@@ -24,6 +25,8 @@ class Header:
     label: str
     shape: tuple[int, int, int]
     laterality: Laterality | None
+    spacing: Spacing
+    scan_pattern: ScanPattern
 
 
 @dataclass(frozen=True)
@@ -54,12 +57,18 @@ class Chosen:
     tta: bool = False
 
 
+def frame(said: Prediction, index: int) -> Box:
+    top, bottom, left, right = (int(edge) for edge in said.frames[index])
+    return top, bottom, left, right
+
+
 class FakeServices:
     """Gives back what it was made with.
 
     Attributes:
         read_gate: Reading waits before this many B-scans are delivered; None never waits.
         predict_gate: The same for predictions.
+        ahead: B-scans of the first volume that are predicted while it is read.
         load_gate: Loading the model waits for it; None never waits.
         opened: Set to let a waiting call go on; it also goes on when it is cancelled.
     """
@@ -77,6 +86,7 @@ class FakeServices:
         self.chosen = settings
         self.read_gate: int | None = None
         self.predict_gate: int | None = None
+        self.ahead = 0
         self.load_gate: threading.Event | None = None
         self.opened = threading.Event()
         self.open_error: Exception | None = None
@@ -85,7 +95,13 @@ class FakeServices:
         self.installed: list[Installed] = [Installed()] if model is not None else []
 
     def open(
-        self, path: Path, *, eye: Laterality | None, progress: Progress, on_bscan: OnRead
+        self,
+        path: Path,
+        *,
+        eye: Laterality | None,
+        progress: Progress,
+        on_bscan: OnRead,
+        on_ahead: OnAhead | None,
     ) -> Opened:
         if self.open_error is not None:
             raise self.open_error
@@ -94,12 +110,21 @@ class FakeServices:
         for volume in volumes:
             bscans, depth, ascans = volume.voxels.shape
             header = Header(
-                volume.source.key, volume.source.label, (bscans, depth, ascans), volume.laterality
+                volume.source.key,
+                volume.source.label,
+                (bscans, depth, ascans),
+                volume.laterality,
+                volume.spacing,
+                volume.scan_pattern,
             )
             middle = bscans // 2
             for index in sorted(range(bscans), key=lambda at: at != middle):
                 self._wait_at(self.read_gate, done, total, progress, "reading B-scans")
                 on_bscan(header, index, volume.voxels[index])
+                if on_ahead is not None and done < self.ahead:
+                    said = self.analyses[0].volumes[0].prediction
+                    assert said is not None
+                    on_ahead(header.key, said.bscans[index], said.cams[index], frame(said, index))
                 done += 1
                 progress(done, total, "reading B-scans")
         return Opened(tuple(each.study for each in self.analyses), self.problems)
@@ -135,8 +160,7 @@ class FakeServices:
             for index, bscan in enumerate(said.bscans):
                 total = len(said.bscans) * len(analysis.volumes)
                 self._wait_at(self.predict_gate, done, total, progress, "analysing B-scans")
-                top, bottom, left, right = (int(edge) for edge in said.frames[index])
-                on_bscan(volume, bscan, said.cams[index], (top, bottom, left, right))
+                on_bscan(volume, bscan, said.cams[index], frame(said, index))
                 done += 1
                 progress(done, total, "analysing B-scans")
         return analysis

@@ -38,10 +38,16 @@ def test_normal_is_shown_last_and_every_column_keeps_its_class() -> None:
 def test_evidence_that_has_grown_equals_the_complete_one() -> None:
     grown, whole = growing(4, 0, 1, 2, 3, 8, 7, 6, 5), complete()
     assert_array_equal(grown.probabilities, whole.probabilities)
+    assert_array_equal(grown.best, whole.best)
+    assert grown.known == whole.known == 9
     for shown in range(4):
         assert grown.peak(shown) == whole.peak(shown)
         assert_array_equal(grown.en_face(shown), whole.en_face(shown))
         assert_array_equal(grown.cam(3, shown)[0], whole.cam(3, shown)[0])
+
+
+def test_a_bscan_that_is_done_again_counts_once() -> None:
+    assert growing(4, 0, 4).known == 2
 
 
 def test_what_is_not_known_yet_is_not_a_number_and_has_no_map() -> None:
