@@ -19,20 +19,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-if sys.platform == "linux":
-    import fcntl
-
 from kdoct_desktop.domain.closing import Closing
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io import wire
 from kdoct_desktop.io.limits import Limits
-from kdoct_desktop.io.sandbox import JobObject
+from kdoct_desktop.io.sandbox import JobObject, widen
 
 CHILD_FLAG = "--kdoct-reading-process"
 """First argument that turns a frozen program into the reading process (see `run_if_child`)."""
 
 _TICK_S = 0.05
-_PIPE_BYTES = 1 << 20  # the most that Linux gives without asking an administrator
 _START = (
     "import json,sys\n"
     "sys.path[:]=json.loads(sys.argv[1])\n"
@@ -120,7 +116,7 @@ class Contained(Closing):
             start_new_session=True,
             creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
         )
-        _widen(self._process)
+        widen(self._process.stdout)
         if sys.platform == "win32":
             self._job = JobObject(self._limits.child_bytes)
             self._job.add(int(getattr(self._process, "_handle", 0)))
@@ -144,15 +140,20 @@ class Contained(Closing):
                     stream.close()
 
     def request(
-        self, task: str, *, seconds: float, **arguments: object
+        self,
+        task: str,
+        *,
+        seconds: float,
+        meanwhile: Callable[[], None] | None = None,
+        **arguments: object,
     ) -> Iterator[tuple[wire.Message, memoryview]]:
         """Ask for `task` and yield its messages with their raw bytes until it is done.
 
         Args:
-            task: Name of a handler in ``child``.
+            task: Name of a handler in ``child``; gets `arguments`, JSON values only.
             seconds: Time allowed from when the process is ready, and again from each sign of life
                 that it gives; what the caller spends between messages does not count.
-            arguments: What the handler gets; JSON values only.
+            meanwhile: Done on this side while the process is at work.
 
         Raises:
             IngestError: The task refused the file, or its process hung, died or sent rubbish.
@@ -161,29 +162,45 @@ class Contained(Closing):
         complete = False
         try:
             self._send(wire.encode({"task": task, "arguments": arguments}))
+            if meanwhile is not None:
+                meanwhile()
             left = self._limits.start_s
             while True:
-                started = time.monotonic()
-                message, payload = self._receive(started + left)
-                left -= time.monotonic() - started
-                self.waited_s += time.monotonic() - started
+                message, payload, left = self._answer(left)
+                complete = "error" in message or message.get("done") is True
                 if "error" in message:
-                    complete = True
                     raise _refusal(message["error"])
-                if message.get("done") is True:
-                    complete = True
+                if complete:
                     return
                 if message.get("alive") is True:
                     left = seconds
-                    continue
-                yield message, payload
+                else:
+                    yield message, payload
         finally:
             if not complete:
                 self.kill()
 
-    def ask(self, task: str, *, seconds: float, **arguments: object) -> wire.Message:
+    def _answer(self, left: float) -> tuple[wire.Message, memoryview, float]:
+        """The next message within the seconds that are left, and what is left of them then."""
+        started = time.monotonic()
+        message, payload = self._receive(started + left)
+        waited = time.monotonic() - started
+        self.waited_s += waited
+        return message, payload, left - waited
+
+    def ask(
+        self,
+        task: str,
+        *,
+        seconds: float,
+        meanwhile: Callable[[], None] | None = None,
+        **arguments: object,
+    ) -> wire.Message:
         """The only message of a task that answers with one."""
-        answers = [answer for answer, _ in self.request(task, seconds=seconds, **arguments)]
+        answers = [
+            answer
+            for answer, _ in self.request(task, seconds=seconds, meanwhile=meanwhile, **arguments)
+        ]
         if len(answers) != 1:
             raise _rubbish()
         return answers[0]
@@ -232,16 +249,6 @@ class Contained(Closing):
             view[at : at + len(part)] = part
             at += len(part)
         return view
-
-
-def _widen(process: "subprocess.Popen[bytes]") -> None:
-    """Let whole B-scans fit into the pipe, so that decoding runs ahead in long strides.
-
-    Only Linux has the wish, and may refuse it; then a B-scan comes in 64 KiB pieces as elsewhere.
-    """
-    if sys.platform == "linux" and process.stdout is not None:
-        with contextlib.suppress(OSError):
-            fcntl.fcntl(process.stdout.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
 
 
 def _readable(descriptor: int, seconds: float) -> bool:

@@ -4,7 +4,6 @@ Only the bytes in front of the pixel data reach pydicom, after they passed the g
 """
 
 import dataclasses
-import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +44,7 @@ def read_header(
         layout = layout_of(gated, data, limits)
         work.parsed[str(path)] = layout
         frames = layout.frames
-    info = _file_info(data, sop_class, sha256=_sha256(path), frames=frames)
+    info = _file_info(data, sop_class, frames=frames)
     yield {"info": dataclasses.asdict(info)}, None
 
 
@@ -73,19 +72,14 @@ def _load(path: Path, limits: Limits, folder: Path) -> tuple[Gated, Dataset]:
     return gated, read_dataset(io.BytesIO(header), gated.implicit, True)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _file_info(data: Dataset, sop_class: str, *, sha256: str, frames: int) -> fields.FileInfo:
+def _file_info(data: Dataset, sop_class: str, *, frames: int) -> fields.FileInfo:
     pattern, source = stated_pattern(data)
     eyes = (_text(data, "ImageLaterality"), _text(data, "Laterality"))
     device = " ".join(
         part for part in (_text(data, "Manufacturer"), _text(data, "ManufacturerModelName")) if part
     )
     return fields.FileInfo(
-        sha256=sha256,
+        sha256="",  # see ``Session.header``
         sop_class=sop_class,
         sop_class_name=UID(sop_class).name if sop_class else "",
         instance=_text(data, "SOPInstanceUID") or "",

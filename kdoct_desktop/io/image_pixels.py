@@ -6,7 +6,6 @@ colour is refused: OCT B-scans are grey.
 """
 
 import dataclasses
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,8 +43,6 @@ def read_header(
     path, limits = Path(arguments["path"]), Limits(**arguments["limits"])
     Image.MAX_IMAGE_PIXELS = limits.picture_bytes // 2
     pages: list[PageInfo] = []
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     with _opened(path) as image:
         name = str(image.format)
         total = 0
@@ -59,7 +56,8 @@ def read_header(
             if total > limits.volume_bytes:
                 raise IngestError("too-large", "The file claims more pixels than any real scan.")
             pages.append(page)
-    info = ImageInfo(sha256=sha256, format="JPEG" if name == "MPO" else name, pages=tuple(pages))
+    kind = "JPEG" if name == "MPO" else name
+    info = ImageInfo(sha256="", format=kind, pages=tuple(pages))  # see ``Session.header``
     yield {"info": dataclasses.asdict(info)}, None
 
 

@@ -6,14 +6,16 @@ sockets, other processes and writing outside the process's own folder; it holds 
 not a native codec that was taken over, and is a second wall behind the kill timer, not the first.
 """
 
+import contextlib
 import ctypes
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 _PR_SET_PDEATHSIG = 1
 _SIGKILL = 9
+_PIPE_BYTES = 1 << 20  # the most that Linux gives without asking an administrator
 _FORBIDDEN = (
     "socket.connect",
     "socket.bind",
@@ -108,3 +110,15 @@ def _extended_limits(memory_bytes: int) -> bytes:
     data[16:20] = (0x100 | 0x400 | 0x2000).to_bytes(4, "little")
     data[112:120] = memory_bytes.to_bytes(8, "little")
     return bytes(data)
+
+
+def widen(pipe: IO[bytes] | None) -> None:
+    """Let whole B-scans fit into the pipe, so that decoding runs ahead in long strides.
+
+    Only Linux has the wish, and may refuse it; then a B-scan comes in 64 KiB pieces as elsewhere.
+    """
+    if sys.platform == "linux" and pipe is not None:
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, _PIPE_BYTES)

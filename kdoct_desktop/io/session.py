@@ -1,5 +1,6 @@
 """One reading of one input: the reading process, the limits, and who is told how far it is."""
 
+import hashlib
 from dataclasses import asdict
 from typing import TypeVar
 
@@ -11,6 +12,8 @@ from kdoct_desktop.io.plan import InputFile
 from kdoct_desktop.io.records import from_json
 
 T = TypeVar("T")
+
+_PART_BYTES = 16 << 20
 
 
 class Reporter:
@@ -47,21 +50,42 @@ class Session:
     def header(self, task: str, file: InputFile, kind: type[T]) -> T:
         """What the reading process makes of a file's header.
 
+        The file's hash is computed here meanwhile: nothing is parsed for it, and it takes about as
+        long as the header.
+
         Args:
             task: Name of the task.
             file: The file.
-            kind: Record type of the answer's ``info``.
+            kind: Record type of the answer's ``info``; has a ``sha256``, which comes empty.
 
         Raises:
             IngestError: The file is refused.
         """
+        sha256 = hashlib.sha256()
         answer = self.contained.ask(
-            task, seconds=self.limits.file_s, path=str(file.path), limits=asdict(self.limits)
+            task,
+            seconds=self.limits.file_s,
+            meanwhile=lambda: self._hash(file, sha256),
+            path=str(file.path),
+            limits=asdict(self.limits),
         )
+        info = answer.get("info")
+        if not isinstance(info, dict):
+            raise garbage()
         try:
-            return from_json(kind, answer.get("info"))
+            return from_json(kind, {**info, "sha256": sha256.hexdigest()})
         except ValueError as error:
             raise garbage() from error
+
+    def _hash(self, file: InputFile, sha256: "hashlib._Hash") -> None:
+        """Hash the bytes of a file; may be stopped."""
+        try:
+            with file.path.open("rb") as stream:
+                while part := stream.read(_PART_BYTES):
+                    sha256.update(part)
+                    self.reporter.tick()
+        except OSError as error:
+            raise IngestError("unreadable", "The file cannot be read.") from error
 
     def references(self, file: InputFile) -> list[list[str]]:
         """Path components of each file that a DICOMDIR lists, as written.

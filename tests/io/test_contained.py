@@ -7,6 +7,7 @@ import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -14,7 +15,6 @@ import pytest
 from numpy.typing import NDArray
 
 from kdoct_desktop.domain.errors import Cancelled, IngestError
-from kdoct_desktop.domain.volume import Spacing
 from kdoct_desktop.io import contained
 from kdoct_desktop.io.contained import Contained
 from kdoct_desktop.io.limits import Limits
@@ -194,16 +194,6 @@ def test_the_middle_bscan_comes_first_and_then_all_in_order(tmp_path: Path) -> N
     assert not opened.studies[0].volumes[0].voxels.flags.writeable
 
 
-def test_the_first_bscan_comes_with_the_scale_of_its_volume(tmp_path: Path) -> None:
-    save(opt(ramp(3), spacing=(0.004, 0.011)), tmp_path / "a.dcm")
-    told: list[Spacing] = []
-    opened = open_volumes(
-        tmp_path / "a.dcm", on_bscan=lambda header, index, pixels: told.append(header.spacing)
-    )
-    assert (told[0].axial_mm, told[0].ascan_mm) == (0.004, 0.011)
-    assert told[0] == opened.studies[0].volumes[0].spacing
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="address space is capped on POSIX")
 def test_the_memory_of_the_process_is_capped(tmp_path: Path) -> None:
     limits = replace(Limits(), child_bytes=300 * 2**20)
@@ -219,7 +209,7 @@ def test_the_memory_of_the_process_is_capped(tmp_path: Path) -> None:
 def test_requests_after_a_kill_start_a_new_process(tmp_path: Path) -> None:
     path = save(opt(ramp(1)), tmp_path / "a.dcm")
     with Contained(Limits(), lambda: None) as process:
-        arguments = {"path": str(path), "limits": {}}
+        arguments: dict[str, Any] = {"path": str(path), "limits": {}}
         first = process.ask("dicom-header", seconds=20, **arguments)
         process.kill()
         assert process.ask("dicom-header", seconds=20, **arguments) == first
@@ -273,16 +263,3 @@ def test_a_volume_that_stops_half_way_is_refused_in_its_time(tmp_path: Path) -> 
     opened = open_volumes(tmp_path / "slow.dcm", limits=limits)
     assert [problem.code for problem in opened.problems] == ["read-timeout"]
     assert time.monotonic() - started < 8.0
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a pipe be widened")
-def test_whole_bscans_fit_into_the_pipe_from_the_reading_process() -> None:
-    import fcntl
-
-    with Contained(Limits(), lambda: None) as reading:
-        reading.start()
-        process = reading._process
-        assert process is not None
-        assert process.stdout is not None
-        size = fcntl.fcntl(process.stdout.fileno(), fcntl.F_GETPIPE_SZ)
-        assert size >= 4 * 496 * 512
