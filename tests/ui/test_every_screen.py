@@ -183,9 +183,15 @@ def _has_scan(window: MainWindow) -> bool:
     return window.bench.scan is not None
 
 
-def test_loading_analysing_and_no_model(open_window: MakeWindow, qtbot: QtBot) -> None:
+@pytest.mark.parametrize(("theme", "scale"), [("dark", 1.0), ("light", 2.0)])
+def test_loading_analysing_and_no_model(
+    open_window: MakeWindow, qtbot: QtBot, theme: str, scale: float
+) -> None:
+    chosen = Chosen(theme=theme)
     for name, model in (("reading", True), ("analysing", True), ("no-model", False)):
-        services = FakeServices(both_eyes()) if model else FakeServices(both_eyes(), model=None)
+        services = FakeServices(both_eyes(), settings=chosen)
+        if not model:
+            services = FakeServices(both_eyes(), model=None, settings=chosen)
         services.read_gate = 9 if name == "reading" else None
         services.predict_gate = 12 if name == "analysing" else None
         window = open_window(services, opened=False)
@@ -193,7 +199,7 @@ def test_loading_analysing_and_no_model(open_window: MakeWindow, qtbot: QtBot) -
         window.open([Path("x")])
         qtbot.waitUntil(partial(_has_scan, window))
         qtbot.wait(150)
-        check(window, f"{name}-dark")
+        check(window, f"{name}-{theme}", scale=scale)
 
 
 def test_a_problem_with_details(open_window: MakeWindow) -> None:
