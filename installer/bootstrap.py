@@ -2,7 +2,7 @@
 
     python3 installer/bootstrap.py demo                 install, then open the analysed demo study
     python3 installer/bootstrap.py test [ARGUMENT...]   install all, then run the tests with pytest
-    python3 installer/bootstrap.py install [--gpu]      install only
+    python3 installer/bootstrap.py install [--gpu] [--training]    install only
     python3 installer/bootstrap.py prepare              install what the tests need, run nothing
 
 Everything goes into ``.venv`` beside this folder. Needs Python 3.11 or newer and nothing else;
@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(words[:1] if for_pytest else words)
     environment = VirtualEnvironment(ROOT)
     try:
-        _prepare(environment, options.command, gpu=getattr(options, "gpu", False))
+        _prepare(environment, options.command, more=_more(options))
         if options.command == "demo":
             return _demo(environment)
         if options.command == "test":
@@ -81,7 +81,12 @@ def display_answers() -> bool:
     return True
 
 
-def _prepare(environment: VirtualEnvironment, command: str, *, gpu: bool) -> None:
+def _more(options: argparse.Namespace) -> list[str]:
+    """Groups that were asked for beside those of the command."""
+    return [group for group in ("gpu", "training") if getattr(options, group, False)]
+
+
+def _prepare(environment: VirtualEnvironment, command: str, *, more: list[str]) -> None:
     """System libraries, then the virtual environment with its packages."""
     if not environment.python.exists() and not system.install(
         system.missing_venv(), purpose="virtual environments"
@@ -98,7 +103,7 @@ def _prepare(environment: VirtualEnvironment, command: str, *, gpu: bool) -> Non
             )
         if command == "demo" and display_answers():
             raise EnvironmentProblem("No window can open without them; install them and run again.")
-    environment.prepare([*GROUPS[command], *(["gpu"] if gpu else [])])
+    environment.prepare([*GROUPS[command], *more])
 
 
 def _demo(environment: VirtualEnvironment) -> int:
@@ -131,6 +136,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("test", help="install all, then run the tests; more goes to pytest")
     install = commands.add_parser("install", help="install only")
     install.add_argument("--gpu", action="store_true", help="with the NVIDIA runtime")
+    install.add_argument("--training", action="store_true", help="with what kdoct-train needs")
     commands.add_parser("prepare", help="install what the tests need, run nothing")
     return parser
 

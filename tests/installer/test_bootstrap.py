@@ -82,6 +82,11 @@ def test_the_gpu_runtime_comes_only_when_asked_for(calls: Calls) -> None:
     assert calls.groups == ["run", "gpu"]
 
 
+def test_a_local_team_installs_what_training_needs_without_the_test_tools(calls: Calls) -> None:
+    assert bootstrap.main(["install", "--training"]) == 0
+    assert calls.groups == ["run", "training"]
+
+
 def test_a_wrong_word_is_a_usage_error(calls: Calls) -> None:
     for words in ([], ["demonstrate"], ["demo", "--loud"]):
         with pytest.raises(SystemExit) as stop:
