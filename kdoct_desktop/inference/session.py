@@ -32,6 +32,8 @@ from kdoct_desktop.inference.package import (
 
 CUDA = "cuda"
 CPU = "cpu"
+onnxruntime.disable_telemetry_events()  # on Windows, where it is part of the system
+
 PROVIDERS = ("auto", CUDA, CPU)
 
 _CUDA_NAME = "CUDAExecutionProvider"
