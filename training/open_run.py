@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from training.config import Config, make_config
-from training.data.manifest import Manifest, read_manifest, write_whole
+from training.data.manifest import Manifest, read_manifest
 from training.errors import TrainingError
 from training.events import Events
+from training.files import write_json, write_whole
 from training.run_folder import RunFolder
 from training.splits.split import Split, load_split, save_split
 
@@ -65,7 +66,7 @@ def create_run(
                "config": config.to_json()}  # fmt: skip
     write_whole(run.root / "manifest.csv", manifest_file.read_bytes())
     save_split(run.split, split)
-    write_whole(run.config, (json.dumps(sources, indent=1) + "\n").encode())
+    write_json(run.config, sources)
     for one in split.facts.get("warnings", ()):
         events.warning(one["code"], one["message"], one["details"])
     events.done("split", {"folds": len(split.folds), "sha256": split.sha256[:16]})

@@ -1,13 +1,13 @@
 """What the commands of ``kdoct-train`` do; each imports what it needs when it is called."""
 
 import argparse
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from training.errors import TrainingError
 from training.events import Events
+from training.files import write_json, write_whole
 
 
 def doctor(args: argparse.Namespace, events: Events) -> int:
@@ -50,7 +50,7 @@ def manifest(args: argparse.Namespace, events: Events) -> int:
         events.warning(note.code, note.message, note.details)
     written = write_manifest(args.out, report.rows)
     facts = {**report.facts(), "options": options, "sha256": written.sha256}
-    _write_json(args.out.with_suffix(".json"), facts)
+    write_json(args.out.with_suffix(".json"), facts)
     patients = len({row.patient for row in written.rows})
     events.done("manifest", {"bscans": len(written.rows), "patients": patients,
                              "excluded": len(report.excluded)})  # fmt: skip
@@ -170,7 +170,6 @@ def run(args: argparse.Namespace, events: Events) -> int:
 
 def stop(args: argparse.Namespace, events: Events) -> int:
     """Leave a word where the trainings look for it."""
-    from training.data.manifest import write_whole
     from training.run_folder import ROLES, RunFolder
 
     folder = RunFolder(args.run)
@@ -215,7 +214,7 @@ def bench(args: argparse.Namespace, events: Events) -> int:
     config = bench_config(args.config, args.words)
     figures = measure_speed(config, seconds=args.seconds, events=events)
     if args.json:
-        _write_json(args.json, figures)
+        write_json(args.json, figures)
     return 0
 
 
@@ -268,9 +267,3 @@ def _pair(word: str) -> tuple[str, str]:
     if not equals:
         raise TrainingError("usage", f"{word} is not of the form KEY=VALUE.")
     return key, value
-
-
-def _write_json(path: Any, values: Any) -> None:
-    from training.data.manifest import write_whole
-
-    write_whole(path, (json.dumps(values, indent=1) + "\n").encode())

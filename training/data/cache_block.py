@@ -16,6 +16,8 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from training.files import sync_folder
+
 _MAGIC = b"KDCACHE1"
 _ALIGN = 4096
 SUFFIX = ".block"
@@ -88,7 +90,7 @@ def write_block(
         draft.unlink()
         return 0
     draft.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return held
 
 
@@ -176,14 +178,3 @@ def _parsed(file: BinaryIO, sizes: Sizes) -> tuple[tuple[str, ...], int] | None:
         return (tuple(values["keys"]), int(values["begin"])) if same else None
     except (ValueError, KeyError, TypeError):
         return None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new name last; Windows has no such call and needs none."""
-    if os.name == "nt":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

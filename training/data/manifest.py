@@ -4,12 +4,12 @@ import csv
 import dataclasses
 import hashlib
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from training.errors import TrainingError
+from training.files import write_whole
 
 SCHEMA = "# kdoct-manifest 1"
 
@@ -116,14 +116,3 @@ def _row(cells: list[str]) -> Row:
     values = dict(zip(COLUMNS, cells, strict=True))
     numbers = {name: int(values.pop(name)) for name in ("frame", "bscan")}
     return Row(**values, **numbers)  # type: ignore[arg-type]
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file beside its place and put it there at once, so that none is half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
-    with draft.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

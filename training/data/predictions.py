@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from training.data.manifest import write_whole
 from training.errors import TrainingError
+from training.files import write_whole
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from training.data.augment import augmented
 from training.data.batches import Pictures, view_rng
-from training.data.manifest import Row, write_whole
+from training.data.manifest import Row
 from training.errors import TrainingError
+from training.files import write_whole
 from training.recipe import AugmentConfig
 
 Grey = NDArray[np.uint8]

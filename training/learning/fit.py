@@ -11,9 +11,9 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from training.data.batches import TrainingBatches
-from training.data.manifest import write_whole
 from training.errors import TrainingError
 from training.events import Events
+from training.files import write_json, write_whole
 from training.learning.compute import summed
 from training.learning.loop import Stepper, is_finite
 from training.learning.session import Session, Tally
@@ -182,7 +182,7 @@ class Fit:
         if self._leads:
             done = {"identity": job.identity, "epochs": at.epoch, "best": at.best}
             target = job.folder.role(job.fold, job.role) / "finished.json"
-            write_whole(target, (json.dumps(done, indent=1) + "\n").encode())
+            write_json(target, done)
         self._session.fabric.barrier()
         self._events.done(job.title, {"epochs": at.epoch, **_best_for_people(at.best)})
 

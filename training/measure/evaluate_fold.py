@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from kdoct_desktop.inference.input_spec import preprocessing_hash
 from training.config import Config
-from training.data.manifest import Manifest, write_whole
+from training.data.manifest import Manifest
 from training.data.predictions import Predictions, save_predictions
 from training.data.select_rows import Selected
 from training.errors import TrainingError
 from training.events import Events, Silent
+from training.files import write_json
 from training.learning.compute import choose_accelerator
 from training.measure.evidence import faithfulness, left_out_rows, unlike
 from training.measure.fold_report import part_counts, shown_to_people, student_beside_teacher
@@ -104,8 +105,7 @@ class _Fold:
             "roles": roles,
             **student_beside_teacher(scored, logits, held, self.config),
         }
-        text = json.dumps(report, indent=1) + "\n"
-        write_whole(self.folder.fold(self.number) / "evaluation.json", text.encode())
+        write_json(self.folder.fold(self.number) / "evaluation.json", report)
         self.events.done(f"evaluate fold {self.number}", shown_to_people(report))
         return report
 

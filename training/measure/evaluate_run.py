@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from training.config import Config
-from training.data.manifest import Manifest, write_whole
+from training.data.manifest import Manifest
 from training.events import Events, Silent
+from training.files import write_whole
 from training.measure.cv_report import build_report, gather
 from training.measure.evaluate_fold import evaluate_fold
 from training.run_folder import ROLES, RunFolder

@@ -19,9 +19,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from training.data.manifest import write_whole
 from training.errors import TrainingError
 from training.events import Events
+from training.files import file_sha256, sync_folder, write_json
 
 SCHEMA = 1
 KEPT = 3
@@ -62,10 +62,10 @@ def save_state(
     draft.mkdir(parents=True)
     _save_tensors(draft / "state.safetensors", tensors)
     sealed = {"schema": SCHEMA, **facts, "sha256": file_sha256(draft / "state.safetensors")}
-    write_whole(draft / "state.json", _json(sealed))
+    write_json(draft / "state.json", sealed)
     shutil.rmtree(target, ignore_errors=True)
     draft.replace(target)
-    _sync_folder(folder)
+    sync_folder(folder)
     for old in _found(folder)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     return target
@@ -131,9 +131,9 @@ def save_best(folder: Path, weights: Mapping[str, Tensor], facts: Mapping[str, A
     sha256 = file_sha256(draft)
     name = f"weights-{sha256[:12]}.safetensors"
     draft.replace(folder / name)
-    _sync_folder(folder)
+    sync_folder(folder)
     sealed = {"schema": SCHEMA, **facts, "weights": name, "weights_sha256": sha256}
-    write_whole(folder / "model.json", _json(sealed))
+    write_json(folder / "model.json", sealed)
     for old in folder.glob("*.safetensors"):
         if old.name != name:
             old.unlink(missing_ok=True)
@@ -189,12 +189,6 @@ def load_best(folder: Path) -> LoadedModel:
     return LoadedModel(network.eval(), facts["role"], facts)
 
 
-def file_sha256(path: Path) -> str:
-    """Hash of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
     """Hash of names, types, shapes and bits of tensors."""
     digest = hashlib.sha256()
@@ -215,17 +209,3 @@ def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
 def _found(folder: Path) -> list[Path]:
     """Checkpoints, oldest first."""
     return sorted(folder.glob("step-*"))
-
-
-def _json(values: Mapping[str, Any]) -> bytes:
-    return (json.dumps(values, indent=1) + "\n").encode()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable; Windows has no such call and does without."""
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

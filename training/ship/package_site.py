@@ -19,8 +19,9 @@ from kdoct_desktop.inference.manifest import dump_json
 from training.config import Config
 from training.data.manifest import Manifest
 from training.events import Events, Silent
+from training.files import file_sha256
 from training.learning.fold_data import FoldData, load_fold
-from training.networks.checkpoint import LoadedModel, file_sha256, load_best
+from training.networks.checkpoint import LoadedModel, load_best
 from training.run_folder import RunFolder
 from training.ship.export import (
     Parity,

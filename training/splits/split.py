@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from training.data.manifest import write_whole
 from training.errors import TrainingError
+from training.files import write_json
 
 SCHEMA = 1
 PARTS = ("train", "validation", "test")
@@ -71,7 +71,7 @@ def save_split(path: Path, split: Split) -> None:
         "facts": split.facts,
         "folds": [{name: list(fold.part(name)) for name in PARTS} for fold in split.folds],
     }
-    write_whole(path, (json.dumps(values, indent=1) + "\n").encode())
+    write_json(path, values)
 
 
 def load_split(path: Path, *, manifest_sha256: str | None = None) -> Split:

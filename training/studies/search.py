@@ -24,9 +24,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from training.config import make_config
-from training.data.manifest import write_whole
 from training.errors import TrainingError
 from training.events import Events
+from training.files import write_json, write_whole
 from training.studies.search_space import Dimension, SearchTable, read_space, suggest, trial_cell
 from training.studies.sweep_cells import Room, Unit, give_teacher
 from training.studies.sweep_plan import Plan
@@ -204,7 +204,7 @@ def _write_result(
             "patients before you believe it.\n\n"
         )
         write_whole(room.out / "best.toml", (head + to_toml(tables)).encode())
-    write_whole(room.out / "search.json", (json.dumps(result, indent=1) + "\n").encode())
+    write_json(room.out / "search.json", result)
     if not done:
         text = "No trial of the search gave a figure; search.json says why."
         raise TrainingError("search-failed", text)

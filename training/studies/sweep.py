@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from filelock import FileLock
 
-from training.data.manifest import Manifest, read_manifest, write_whole
+from training.data.manifest import Manifest, read_manifest
 from training.errors import TrainingError
 from training.events import Events
+from training.files import write_json, write_whole
 from training.measure.metrics import Units, bscan_units
 from training.open_run import Run
 from training.pipeline import train_apart
@@ -231,7 +232,7 @@ def _write(out: Path, table: dict[str, Any]) -> None:
     tables = table["sets"]
     lines = [{**line, "name": f"{kind}: {line['name']}" if len(tables) > 1 else line["name"]}
              for kind, some in tables.items() for line in some]  # fmt: skip
-    write_whole(out / "table.json", (json.dumps(table, indent=1) + "\n").encode())
+    write_json(out / "table.json", table)
     write_whole(out / "table.csv", as_csv(lines, table).encode())
     write_whole(out / "table.md", markdown(table).encode())
 
@@ -275,7 +276,7 @@ def _check_fundus(plan: Plan, manifest: Manifest) -> None:
 def _same_sweep(path: Path, asked: dict[str, Any]) -> None:
     """Write what was asked, or see that it is the same as before."""
     if not path.is_file():
-        write_whole(path, (json.dumps(asked, indent=1) + "\n").encode())
+        write_json(path, asked)
         return
     found = json.loads(path.read_text("utf-8"))
     other = [name for name in asked if found.get(name) != asked[name]]

@@ -15,9 +15,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from training.data.manifest import Manifest, write_whole
+from training.data.manifest import Manifest
 from training.errors import TrainingError
 from training.events import Events, Silent
+from training.files import write_json, write_whole
 from training.open_run import Run, create_run
 from training.run_folder import RunFolder
 from training.splits.split import Split
@@ -143,7 +144,7 @@ def _do(room: Room, unit: Unit, events: Events, *, patient: bool) -> bool:
     done = {"finished": True, "weights_sha256": {
         role: about["model"]["weights_sha256"] for role, about in report["roles"].items()
     }}  # fmt: skip
-    write_whole(room.evaluation(unit), json.dumps(done, indent=1).encode())
+    write_json(room.evaluation(unit), done)
     room.failure(unit).unlink(missing_ok=True)
     return True
 
@@ -234,7 +235,7 @@ def _mine(path: Path, *, wait: bool = False) -> Iterator[bool]:
 def _failed(room: Room, unit: Unit, error: TrainingError, events: Events) -> None:
     """Keep and say why a unit has no figures."""
     reason = {"code": error.code, "message": error.message, "time": round(time.time())}
-    write_whole(room.failure(unit), json.dumps(reason, indent=1).encode())
+    write_json(room.failure(unit), reason)
     events.warning("cell-failed", f"{unit.title}: {error.message} ({error.code})", error.details)
 
 

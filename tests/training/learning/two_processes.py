@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from training.data.manifest import write_whole
 from training.events import Silent
+from training.files import write_whole
 from training.learning.assemble import make_fit, open_parts
 from training.learning.compute import start_fabric
 from training.learning.fold_data import load_fold

@@ -9,8 +9,8 @@ import torch
 
 from training.errors import TrainingError
 from training.events import Silent
+from training.files import file_sha256
 from training.networks.checkpoint import (
-    file_sha256,
     load_best,
     load_state,
     read_best,
