@@ -25,7 +25,7 @@ from training.errors import TrainingError
 from training.networks import lite2
 from training.networks.fit_weights import carry_head, do_not_fit, fit_network, fit_timm
 from training.networks.licences import file_licence, notice, published_licence, spelled
-from training.networks.package_weights import carry_package
+from training.networks.package_weights import carry_package, fold_of
 from training.networks.timm_names import published
 from training.networks.weight_files import WeightFile, read_weights
 from training.recipe import NetworkConfig
@@ -44,6 +44,9 @@ class InitialWeights:
         sha256: Of the file; empty where there was none.
         carried: Tensors that were carried over.
         left: What was left out or started anew, one line each.
+        split: Hash of the split that an earlier run or a package was trained on; empty where it
+            is not known or there was none. The test patients of its other folds are known to it.
+        fold: Whose training part it learned from; -1 where it is not known or there was none.
     """
 
     name: str
@@ -54,6 +57,8 @@ class InitialWeights:
     sha256: str = ""
     carried: int = 0
     left: tuple[str, ...] = ()
+    split: str = ""
+    fold: int = -1
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -125,12 +130,14 @@ def _from_package(network: nn.Module, path: Path, codes: Sequence[str]) -> Initi
     return InitialWeights(
         name=package.name,
         licence=package.licence,
-        source=f"model package {path.name} that was trained on the split {package.split[:12]}",
+        source=f"model package {path.name} that was trained on the split {_short(package.split)}",
         pretrained=True,
         notice=package.notice or notice(package.name, package.licence),
         sha256=package.sha256,
         carried=package.carried,
         left=package.left,
+        split=package.split,
+        fold=package.fold,
     )
 
 
@@ -150,18 +157,26 @@ def _from_run(
     taught = (facts.get("teacher") or {}).get("initial_weights") or {}
     licence, role = str(origin.get("licence", "unknown")), facts.get("role", "network")
     name = f"earlier {role} that started from {origin.get('name', '?')}"
+    split = str(facts.get("split_sha256") or "")
     said = (str(origin.get("notice") or notice(name, licence)), str(taught.get("notice") or ""))
     return InitialWeights(
         name=name,
         licence=licence,
         source=f"{role} of fold {facts.get('fold', '?')} that was trained on the split "
-        f"{str(facts.get('split_sha256', '?'))[:12]}",
+        f"{_short(split)}",
         pretrained=True,
         notice=" ".join(dict.fromkeys(one for one in said if one)),
         sha256=file.sha256,
         carried=carried + head,
         left=(*left, *lines),
+        split=split,
+        fold=fold_of(facts),
     )
+
+
+def _short(split: str) -> str:
+    """The first digits of a split's hash, for people."""
+    return split[:12] or "?"
 
 
 def _published(network: nn.Module, config: NetworkConfig) -> InitialWeights:

@@ -10,7 +10,7 @@ convolution's output really has: ``running_mean = m``, ``running_var = v``,
 to rounding; in training mode, on pictures like those, nearly so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,21 +40,21 @@ class CarriedPackage:
         name: Of the model and of what it started from.
         licence: Of its initial weights.
         notice: Sentence that its manifest carries for them; empty without.
-        split: Hash of the split that it was trained on; ``?`` where not stated.
+        split: Hash of the split that it was trained on; empty where not stated.
+        fold: Whose training part it learned from; -1 where not stated.
         sha256: Of the package.
         carried: Tensors carried over.
         left: What was left out or started anew, one line each.
-        difference: Largest difference from the golden outputs.
     """
 
     name: str
     licence: str
     notice: str
     split: str
+    fold: int
     sha256: str
     carried: int
     left: tuple[str, ...]
-    difference: float
 
 
 def carry_package(network: nn.Module, path: Path, codes: Sequence[str]) -> CarriedPackage:
@@ -62,16 +62,15 @@ def carry_package(network: nn.Module, path: Path, codes: Sequence[str]) -> Carri
 
     Args:
         network: A `Network` or `Teacher`, on the CPU.
-        path: The package. Its signing key must be one that is shipped, or lie as ``*.pub`` beside
-            it or in the folder ``keys`` beside its folder.
+        path: The package; see `open_package`.
         codes: Class codes of the network's outputs; empty where not known.
 
     Raises:
         TrainingError: The code of the package's refusal, or ``weights-do-not-fit``.
     """
-    package = _read(path)
+    package = open_package(path)
     tensors = _tensors(package.onnx_bytes)
-    carried, difference = fill_trunk(network.trunk, tensors, package.golden)
+    carried, _ = fill_trunk(network.trunk, tensors, package.golden)
     head, left = carry_head(network, tensors["head.weight"], tensors["head.bias"],
                             theirs=package.identity.classes, ours=codes)  # fmt: skip
     if getattr(network, "fundus", None) is not None:
@@ -83,12 +82,37 @@ def carry_package(network: nn.Module, path: Path, codes: Sequence[str]) -> Carri
         f"(started from {origin.get('name', 'unknown weights')})",
         licence=str(origin.get("licence") or "unknown"),
         notice=str(origin.get("notice") or ""),
-        split=str(training.get("split_sha256") or "?"),
+        split=str(training.get("split_sha256") or ""),
+        fold=fold_of(training),
         sha256=package.identity.sha256,
         carried=carried + head,
         left=left,
-        difference=difference,
     )
+
+
+def open_package(path: Path) -> ModelPackage:
+    """A model package whose signature and hashes were verified.
+
+    Args:
+        path: The package. Its signing key must be one that is shipped, or lie as ``*.pub`` beside
+            it or in the folder ``keys`` beside its folder.
+
+    Raises:
+        TrainingError: ``no-such-weights``, or the code of the package's refusal.
+    """
+    if not path.is_file():
+        raise TrainingError("no-such-weights", f"There is no model package {path.name}.")
+    folders = (_SHIPPED_KEYS, path.parent, path.parent.parent / "keys")
+    try:
+        return read_package(path, trusted_keys=load_trusted_keys(*folders))
+    except ModelError as error:
+        raise TrainingError(error.code, error.message) from error
+
+
+def fold_of(facts: Mapping[str, Any]) -> int:
+    """The fold that the facts of a training name; -1 for none."""
+    fold = facts.get("fold")
+    return fold if isinstance(fold, int) else -1
 
 
 def fill_trunk(trunk: Any, tensors: dict[str, Tensor], golden: Golden) -> tuple[int, float]:
@@ -115,17 +139,6 @@ def fill_trunk(trunk: Any, tensors: dict[str, Tensor], golden: Golden) -> tuple[
     if not difference <= GOLDEN_DIFFERENCE:
         raise do_not_fit([f"golden outputs differ by {difference:.1e}"])
     return carried, difference
-
-
-def _read(path: Path) -> ModelPackage:
-    """The verified package."""
-    if not path.is_file():
-        raise TrainingError("no-such-weights", f"There is no model package {path.name}.")
-    folders = (_SHIPPED_KEYS, path.parent, path.parent.parent / "keys")
-    try:
-        return read_package(path, trusted_keys=load_trusted_keys(*folders))
-    except ModelError as error:
-        raise TrainingError(error.code, error.message) from error
 
 
 def _tensors(graph: bytes) -> dict[str, Tensor]:

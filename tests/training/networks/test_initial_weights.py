@@ -54,6 +54,7 @@ def offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_random_weights_are_called_random() -> None:
     _, weights = start("none")
     assert weights == InitialWeights("random", "none", "none", pretrained=False)
+    assert (weights.split, weights.fold) == ("", -1)
     assert weights.notice == ""
 
 
@@ -206,6 +207,7 @@ def test_the_best_weights_of_a_run_are_carried_over_class_by_class(
         "No sale. Taught by large.",
     )
     assert weights.source == "student of fold 2 that was trained on the split ab12ab12ab12"
+    assert (weights.split, weights.fold) == ("ab12" * 16, 2)
     assert weights.name == "earlier student that started from old weights"
 
 

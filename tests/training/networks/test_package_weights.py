@@ -16,7 +16,7 @@ from training.errors import TrainingError
 from training.networks.initial_weights import InitialWeights
 from training.networks.models import Network, build_student, build_teacher, run_network
 from training.networks.package_weights import _tensors as tensors_of
-from training.networks.package_weights import fill_trunk
+from training.networks.package_weights import fill_trunk, fold_of, open_package
 from training.recipe import STUDENT, TEACHER
 from training.ship.export import onnx_runner, to_onnx
 from training.ship.half import half_weights
@@ -57,6 +57,15 @@ def test_the_factory_model_gives_its_golden_outputs(
     assert weights.left == ()
     assert weights.licence == "Apache-2.0"
     assert weights.name.startswith("kdoct-factory ")
+    stated = open_package(FACTORY).manifest["training"]
+    assert (weights.split, weights.fold) == (stated["split_sha256"], -1)
+
+
+@pytest.mark.parametrize(("facts", "fold"), [({"fold": 3}, 3), ({}, -1), ({"fold": None}, -1)])
+def test_a_package_tells_the_fold_that_it_learned_from(
+    facts: dict[str, int | None], fold: int
+) -> None:
+    assert fold_of(facts) == fold
 
 
 def test_the_factory_model_keeps_what_it_knows_in_training_mode(
