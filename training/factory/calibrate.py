@@ -11,7 +11,7 @@ import numpy as np
 from kdoct_desktop.domain.eye_level import eye_scores
 from kdoct_desktop.inference.preprocess import InputSpec, preprocess
 from kdoct_desktop.inference.probability import softmax
-from training.measure.calibrate import Runner, fit_platt
+from training.measure.calibrate import ADJACENT, Runner, fit_platt, rule_table
 from training.painted.painting import CLASSES
 from training.phantom import PhantomSpec, generate
 from training.phantoms.styles import STYLES
@@ -47,22 +47,11 @@ def fit_eye_rule(
     scores = np.zeros((len(volumes), len(CLASSES)))
     for row, (_, voxels) in enumerate(volumes):
         inputs = np.stack([preprocess(bscan, spec)[0] for bscan in voxels])
-        scores[row] = eye_scores(softmax(run(inputs)[0], temperature), 3)
+        scores[row] = eye_scores(softmax(run(inputs)[0], temperature), ADJACENT)
     truth = np.array([label for label, _ in volumes])
     scale, offset = {}, {}
     for k, code in enumerate(CLASSES):
         if code != "NORMAL":
             counted = truth != CLASSES.index("CNV") if code == "DRUSEN" else truth >= 0
             scale[code], offset[code] = fit_platt(scores[counted, k], truth[counted] == k)
-    return {
-        "name": "adjacent-mean",
-        "version": 1,
-        "adjacent": 3,
-        "thresholds": {code: 0.5 for code in CLASSES if code != "NORMAL"},
-        "scale": scale,
-        "offset": offset,
-        "min_bscans": 5,
-        "min_extent_mm": 2.0,
-        "max_ood_share": 0.5,
-        "max_ungradable_share": 0.5,
-    }
+    return rule_table(dict.fromkeys(scale, 0.5), scale, offset)

@@ -15,11 +15,11 @@ from kdoct_desktop.domain.heatmap import Box, bscan_evidence
 from kdoct_desktop.inference.preprocess import InputSpec, preprocess
 from kdoct_desktop.inference.probability import cosine_distances, softmax
 from training.arrays import Grey, Mask
+from training.factory.measures import mean_with_interval, table
 from training.factory.samples import phantom_bscan
 from training.factory.sources import Row, held_out, read_grey
 from training.measure.calibrate import Calibration, Runner
 from training.measure.faithfulness import pointing
-from training.measure.measures import mean_with_interval, table
 from training.painted.painting import CLASSES
 
 Array = NDArray[np.float32]

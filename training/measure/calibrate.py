@@ -15,6 +15,10 @@ Runner = Callable[[Array], tuple[Array, Array, Array]]
 
 UNLIKE_SHARE = 0.01
 """Share of training-like pictures that may be flagged as unlike the training data."""
+ADJACENT = 3
+"""Neighbouring B-scans whose mean carries an eye."""
+MIN_BSCANS = 5
+"""Fewer B-scans than this are too little of the macula to call an eye."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,3 +83,21 @@ def fit_platt(scores: NDArray[np.float64], truth: NDArray[np.bool_]) -> tuple[fl
             if loss < best[0]:
                 best = (float(loss), float(scale), float(offset))
     return round(best[1], 3), round(best[2], 3)
+
+
+def rule_table(
+    thresholds: dict[str, float], scale: dict[str, float], offset: dict[str, float]
+) -> dict[str, Any]:
+    """The eye rule as the package's manifest holds it; each argument by disease."""
+    return {
+        "name": "adjacent-mean",
+        "version": 1,
+        "adjacent": ADJACENT,
+        "thresholds": thresholds,
+        "scale": scale,
+        "offset": offset,
+        "min_bscans": MIN_BSCANS,
+        "min_extent_mm": 2.0,
+        "max_ood_share": 0.5,
+        "max_ungradable_share": 0.5,
+    }

@@ -14,12 +14,19 @@ from kdoct_desktop.domain.eye_level import calibrate, eye_scores
 from kdoct_desktop.domain.finding import NORMAL, EyeRule
 from kdoct_desktop.inference.probability import cosine_distances, softmax
 from training.errors import TrainingError
-from training.measure.calibrate import Calibration, fit_platt, fit_temperature, ood_limit
+from training.measure.calibrate import (
+    ADJACENT,
+    MIN_BSCANS,
+    Calibration,
+    class_means,
+    fit_platt,
+    fit_temperature,
+    ood_limit,
+    rule_table,
+)
 from training.measure.eye_metrics import AMBIGUOUS, Volumes
 from training.measure.resample import Values
 
-ADJACENT = 3
-MIN_BSCANS = 5
 LOWEST_TEMPERATURE = 0.2
 LEAST_EYES = 5
 """Fewer eyes than this on either side leave a disease's eye-level scale alone."""
@@ -181,11 +188,8 @@ def fit_ood(
     names = sorted(set(patients))
     first = np.isin(np.asarray(patients), names[::2])
     second = first if len(names) < 2 else ~first
-    means = []
-    for k in range(classes):
-        here = first & (labels == k)
-        means.append(embeddings[here if here.any() else labels == k].mean(axis=0))
-    table = np.stack(means).astype(np.float32)
+    taken = first | ~np.isin(labels, labels[first])
+    table = class_means(embeddings[taken], labels[taken], classes)
     if not (np.linalg.norm(table, axis=1) > 0.0).all():
         return None, None
     return table, ood_limit(embeddings[second], table)
@@ -226,7 +230,7 @@ def fit_eye_rule(
             continue
         scale[code], offset[code] = fit_platt(scores[counted, c], case[counted])
         thresholds[code] = _eye_threshold(scores[case, c], scale[code], offset[code], goal)
-    rule = _rule_table(thresholds, scale, offset)
+    rule = rule_table(thresholds, scale, offset)
     return rule, {"eyes": len(truth), "eye_rule_not_fitted": unfitted}
 
 
@@ -239,24 +243,6 @@ def _fit_sides(
     if classes[disease] == "DRUSEN" and "CNV" in classes:
         counted &= truth != list(classes).index("CNV")
     return case, counted
-
-
-def _rule_table(
-    thresholds: dict[str, float], scale: dict[str, float], offset: dict[str, float]
-) -> dict[str, Any]:
-    """The eye rule as the package's manifest holds it."""
-    return {
-        "name": "adjacent-mean",
-        "version": 1,
-        "adjacent": ADJACENT,
-        "thresholds": thresholds,
-        "scale": scale,
-        "offset": offset,
-        "min_bscans": MIN_BSCANS,
-        "min_extent_mm": 2.0,
-        "max_ood_share": 0.5,
-        "max_ungradable_share": 0.5,
-    }
 
 
 def _eyes_of(

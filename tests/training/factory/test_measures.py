@@ -13,14 +13,14 @@ from training.factory.calibrate import fit_eye_rule
 from training.factory.card import figure, write_card
 from training.factory.config import FACTORY, load_config
 from training.factory.evaluate import Answers, real_table, unlike_table
-from training.measure.calibrate import class_means, fit_platt, fit_temperature, ood_limit
-from training.measure.measures import (
+from training.factory.measures import (
     balanced_accuracy,
     mean_with_interval,
     recalls,
     stratified_interval,
     table,
 )
+from training.measure.calibrate import class_means, fit_platt, fit_temperature, ood_limit
 
 CODES = ("NORMAL", "DRUSEN", "CNV", "DME")
 
