@@ -18,7 +18,7 @@ from training.errors import TrainingError
 from training.events import Events, Silent
 from training.preflight.checks import FAILED, OK, WARNING, Check
 from training.preflight.doctor_data import data_checks
-from training.run_folder import RunFolder
+from training.preflight.scope import trained_roles, used_rows
 
 if TYPE_CHECKING:
     from training.preflight.forecast import Sizes
@@ -34,7 +34,7 @@ def doctor(
     *,
     root_data: Path | None = None,
     manifest: Manifest | None = None,
-    folder: RunFolder | Path | None = None,
+    folder: Path | None = None,
     events: Events | None = None,
     quick: bool = False,
 ) -> list[Check]:
@@ -44,7 +44,7 @@ def doctor(
         config: Of the run.
         root_data: Data folder; without it no file is tried.
         manifest: Without it nothing is said about data, disk and whole times.
-        folder: Of the run; it need not exist. None looks at the disk of the current folder.
+        folder: Folder of the run; it need not exist. None looks at the disk of the current folder.
         events: Told which check is being made.
         quick: Without the dry steps: nothing is said about memory and time.
 
@@ -55,15 +55,14 @@ def doctor(
 
     heard: Events = events or Silent()
     bench = compute.Benches(config)
-    rows = manifest.rows if manifest else ()
-    place = folder.root if isinstance(folder, RunFolder) else folder or Path()
+    rows = used_rows(manifest, config)
     return _made(heard, (
         ("versions", version_checks),
         ("device", lambda: [compute.device_check(config)]),
         ("initial weights", lambda: compute.weight_checks(config)),
         ("data", lambda: data_checks(config, root_data, manifest)),
         ("one step of each network", lambda: bench.checks(rows, quick=quick)),
-        ("disk", lambda: [disk_check(config, place, rows, bench.sizes)]),
+        ("disk", lambda: [disk_check(config, folder or Path(), rows, bench.sizes)]),
     ))  # fmt: skip
 
 
@@ -118,14 +117,21 @@ def version_checks() -> list[Check]:
 def disk_check(
     config: Config, folder: Path, rows: Sequence[Row], sizes: "dict[str, Sizes]"
 ) -> Check:
-    """Free space against what the run will write."""
+    """Free space against what the run will write.
+
+    Args:
+        config: Of the run.
+        folder: Of the run; it need not exist.
+        rows: B-scans that take part; none where they are not known.
+        sizes: Of the networks that are trained; none where one of them could not be built.
+    """
     from training.preflight.forecast import disk_bytes, size_words
 
     place = folder.absolute()
     while not place.exists():
         place = place.parent
     free = shutil.disk_usage(place).free
-    if not rows or len(sizes) < 2:
+    if not rows or len(sizes) < len(trained_roles(config)):
         text = f"{size_words(free)} are free; what the run needs is not known yet."
         return Check("disk", OK, text, {"free_bytes": free})
     needed = disk_bytes(config, len({row.sha256 for row in rows}), sizes)

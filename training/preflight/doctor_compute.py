@@ -25,6 +25,7 @@ from training.preflight.forecast import (
     sizes_of,
     without_weights,
 )
+from training.preflight.scope import trained_roles
 from training.recipe import NetworkConfig
 
 LONG_S = 14 * 24 * 3600.0
@@ -56,18 +57,18 @@ def device_check(config: Config) -> Check:
 
 
 def weight_checks(config: Config) -> list[Check]:
-    """Whether the initial weights can be had, and their licence."""
+    """Whether the initial weights of what is trained can be had, and their licence."""
     from training.preflight.weights_at_hand import weights_at_hand
 
     checks = []
-    for role in ("teacher", "student"):
+    for role in trained_roles(config):
         state, sentence, values = weights_at_hand(getattr(config, role))
         checks.append(Check(f"{role} weights", state, sentence, values))
     return checks
 
 
 class Benches:
-    """Both networks, built once, tried one after the other."""
+    """The networks that are trained, built once, tried one after the other."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -77,7 +78,7 @@ class Benches:
         """Memory, batch and time of each network; the time of the whole run where rows are known.
 
         Args:
-            rows: Of the manifest; empty where there is none.
+            rows: B-scans that take part; none where they are not known.
             quick: Take no step: the sizes are found and nothing else.
 
         Raises:
@@ -87,17 +88,16 @@ class Benches:
         kind = "cuda" if config.compute.accelerator != "cpu" and gpu_works()[0] else "cpu"
         if config.compute.threads:
             torch.set_num_threads(config.compute.threads)
-        teacher, student = build_pair(config)
+        networks = build_networks(config)
         self.sizes = {
-            "teacher": sizes_of(teacher, config.teacher),
-            "student": sizes_of(student, config.student),
+            role: sizes_of(network, getattr(config, role)) for role, network in networks.items()
         }
         if quick:
             return []
         checks, paces = [], {}
-        for role, network in (("teacher", teacher), ("student", student)):
+        for role, network in networks.items():
             one: NetworkConfig = getattr(config, role)
-            beside = teacher if role == "student" and _is_online(config) else None
+            beside = networks["teacher"] if role == "student" and _is_online(config) else None
             word = str(fabric_precision(one.precision, kind))
             bench = Bench(
                 network, one, classes=len(config.classes.codes),
@@ -115,19 +115,21 @@ class Benches:
         return [*checks, *self._times(rows, paces)]
 
     def _times(self, rows: Sequence[Row], paces: dict[str, Pace]) -> list[Check]:
-        if not rows or len(paces) < 2:
+        if not rows or len(paces) < len(self.sizes):
             return []
         return [time_check(self._config, len(rows), paces)]
 
 
-def build_pair(config: Config) -> tuple[nn.Module, nn.Module]:
-    """Teacher and student as configured, from nothing."""
+def build_networks(config: Config) -> dict[str, nn.Module]:
+    """The networks that are trained, by role, as configured and from nothing."""
     from training.networks.models import build_student, build_teacher
 
     size, classes = (config.input.height, config.input.width), len(config.classes.codes)
-    teacher, _ = build_teacher(without_weights(config.teacher), classes, size=size)
-    student, _ = build_student(without_weights(config.student), classes, size=size)
-    return teacher, student
+    make = {"teacher": build_teacher, "student": build_student}
+    return {
+        role: make[role](without_weights(getattr(config, role)), classes, size=size)[0]
+        for role in trained_roles(config)
+    }
 
 
 def network_check(role: str, config: NetworkConfig, bench: Bench) -> tuple[Check, Measured | None]:
@@ -169,8 +171,8 @@ def time_check(config: Config, bscans: int, paces: dict[str, Pace]) -> Check:
 
     Args:
         config: Of the run.
-        bscans: In the manifest.
-        paces: Of ``teacher`` and ``student``.
+        bscans: That take part.
+        paces: Of each network that is trained, by role.
     """
     rest = bscans * (1.0 - 1.0 / max(2, config.split.folds))
     train, validation = rest * (1.0 - config.split.validation), rest * config.split.validation

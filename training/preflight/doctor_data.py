@@ -11,6 +11,7 @@ from training.data.manifest import Manifest, Row
 from training.data.select_rows import select
 from training.errors import TrainingError
 from training.preflight.checks import FAILED, OK, WARNING, Check
+from training.preflight.scope import trained_roles
 from training.splits.split_checks import least_patients
 
 FILES_TRIED = 24
@@ -30,7 +31,7 @@ def data_checks(config: Config, root: Path | None, manifest: Manifest | None) ->
     if not chosen.rows:
         return [Check("data", FAILED, "The configuration selects no B-scan of the manifest.")]
     checks = [_patients(config, chosen.rows, chosen.labels)]
-    if config.teacher.fundus_model:
+    if config.teacher.fundus_model and "teacher" in trained_roles(config):
         checks.append(_photographs(chosen.rows))
     if root is not None:
         checks.append(_files(root, chosen.rows))

@@ -131,7 +131,7 @@ class Bench:
         del averages, optimizer
         peak = meter.peak
         if self.device.type != "cuda":  # the networks were there before the meter
-            peak += _weight_bytes(self.network) + self._beside
+            peak += sizes_of(self.network, self.config).weights + self._beside
         return Measured(Pace(batch, micro_s, update_s, forward_s), peak)
 
     def largest(self, forecast: Forecast, measured: Measured | None, *, most: int = 256) -> int:
@@ -155,7 +155,7 @@ class Bench:
 
     @property
     def _beside(self) -> int:
-        return 0 if self._teacher is None else _weight_bytes(self._teacher)
+        return 0 if self._teacher is None else sizes_of(self._teacher, self.config).weights
 
     def _survives(self, batch: int) -> bool:
         survived = False
@@ -261,10 +261,6 @@ def free_memory(device: torch.device) -> int:
 def _logits(answer: Any) -> Tensor:
     logits: Tensor = answer[0] if isinstance(answer, tuple) else answer
     return logits
-
-
-def _weight_bytes(network: nn.Module) -> int:
-    return sum(one.numel() * one.element_size() for one in network.state_dict().values())
 
 
 def _copies(network: nn.Module) -> list[Tensor]:

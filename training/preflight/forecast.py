@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from training.config import Config
+from training.data.augment import enlarged_size
 from training.recipe import NetworkConfig
 
 CHECKPOINTS = 4
@@ -80,16 +81,15 @@ def disk_bytes(config: Config, rows: int, sizes: dict[str, Sizes]) -> dict[str, 
 
     Args:
         config: Of the run.
-        rows: Different B-scans of the manifest.
-        sizes: Of ``teacher`` and ``student``.
+        rows: Different B-scans that take part.
+        sizes: Of each network that is trained, by role.
 
     Returns:
         Bytes of the ``cache`` and of the ``checkpoints`` of all folds.
     """
     height, width = config.input.height, config.input.width
     views = {  # a cache for each size of the pictures that random views are cut from
-        (round(height * one.augment.enlarge), round(width * one.augment.enlarge))
-        for one in (config.teacher, config.student)
+        enlarged_size((height, width), getattr(config, role).augment) for role in sizes
     }
     picture = sum(h * w + 2 * height * width for h, w in views)
     networks = sum(CHECKPOINTS * one.checkpoint for one in sizes.values())

@@ -16,11 +16,16 @@ from training.preflight import doctor as doctor_module
 from training.preflight import dry_step
 from training.preflight.checks import FAILED, OK, WARNING, Check
 from training.preflight.doctor import disk_check, doctor, guarded, version_checks
-from training.preflight.doctor_compute import build_pair, device_check, network_check, time_check
+from training.preflight.doctor_compute import (
+    build_networks,
+    device_check,
+    network_check,
+    time_check,
+)
 from training.preflight.doctor_data import data_checks
 from training.preflight.dry_step import Bench, Forecast, Measured
-from training.preflight.forecast import Pace, Sizes, sizes_of
-from training.run_folder import RunFolder
+from training.preflight.forecast import CHECKPOINTS, Pace, Sizes, sizes_of
+from training.run_folder import ROLES
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +45,11 @@ def by_name(checks: list[Check]) -> dict[str, Check]:
 
 def bench(role: str = "student", **values: Any) -> Bench:
     config = tiny_config()
-    teacher, student = build_pair(config)
-    network = teacher if role == "teacher" else student
+    networks = build_networks(config)
+    teacher = networks["teacher"] if role == "student" else None
     return Bench(
-        network, getattr(config, role), classes=3, size=(32, 48), device=torch.device("cpu"),
-        precision="fp32", teacher=teacher if role == "student" else None, **values,
+        networks[role], getattr(config, role), classes=3, size=(32, 48),
+        device=torch.device("cpu"), precision="fp32", teacher=teacher, **values,
     )  # fmt: skip
 
 
@@ -52,7 +57,7 @@ def test_a_healthy_machine_and_a_whole_manifest_pass_with_times_sizes_and_batche
     place: Path, manifest: Manifest
 ) -> None:
     config = tiny_config(split={"folds": 2})
-    run = RunFolder(place / "not" / "there")
+    run = place / "not" / "there"
     checks = by_name(doctor(config, root_data=place / "data", manifest=manifest, folder=run))
     assert [name for name, check in checks.items() if check.state == FAILED] == []
     assert list(checks) == [
@@ -71,13 +76,39 @@ def test_a_healthy_machine_and_a_whole_manifest_pass_with_times_sizes_and_batche
     different = len({row.sha256 for row in manifest.rows})
     # 35 x 52 enlarged for both networks, 32 x 48 twice as wide
     assert checks["disk"].values["cache"] == different * (35 * 52 + 2 * 32 * 48)
-    assert not run.root.parent.exists()
+    assert not run.parent.exists()
 
 
 def test_quick_takes_no_step_and_still_knows_the_disk(place: Path, manifest: Manifest) -> None:
     checks = by_name(doctor(tiny_config(), manifest=manifest, folder=place, quick=True))
     assert "teacher step" not in checks
     assert "checkpoints" in checks["disk"].values
+
+
+def test_a_teacher_that_is_not_trained_is_neither_looked_for_nor_counted(
+    place: Path, manifest: Manifest
+) -> None:
+    config = tiny_config(
+        teacher={"model": "no-such-model", "weights": "gone", "fundus_model": "test_convnext"},
+        distill={"soft_weight": 0.0, "hard_weight": 1.0},
+    )
+    checks = by_name(doctor(config, manifest=manifest, folder=place))
+    assert [name for name, check in checks.items() if check.state == FAILED] == []
+    assert not {"teacher weights", "teacher step", "photographs"} & set(checks)
+    assert set(checks["time"].values["epoch_s"]) == {"student"}
+    (student,) = build_networks(config).values()
+    alone = CHECKPOINTS * sizes_of(student, config.student).checkpoint
+    assert checks["disk"].values["checkpoints"] == config.split.folds * alone
+
+
+def test_time_and_disk_are_of_the_bscans_that_take_part(place: Path, manifest: Manifest) -> None:
+    config = tiny_config(classes={"labels": {"DRUSEN": "-"}, "codes": ["NORMAL", "CNV"]})
+    checks = by_name(doctor(config, manifest=manifest, folder=place))
+    used = [row for row in manifest.rows if row.label != "DRUSEN"]
+    different = len({row.sha256 for row in used})
+    assert checks["disk"].values["cache"] == different * (35 * 52 + 2 * 32 * 48)
+    paces = {role: Pace(**checks[f"{role} step"].values["pace"]) for role in ROLES}
+    assert checks["time"].values == time_check(config, len(used), paces).values
 
 
 def test_a_library_that_is_too_old_fails_with_what_is_needed(
@@ -239,7 +270,7 @@ def test_a_full_disk_is_foreseen(
     place: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = tiny_config()
-    teacher, _ = build_pair(config)
+    teacher = build_networks(config)["teacher"]
     sizes = dict.fromkeys(("teacher", "student"), sizes_of(teacher, config.teacher))
     good = disk_check(config, place / "a" / "b", manifest.rows, sizes)
     assert good.state == OK
