@@ -22,10 +22,20 @@ from training.data.augment import apply_view, draw_view
 from training.data.cache_build import usable_cores
 from training.data.fundus import FundusPictures
 from training.data.manifest import Row
+from training.data.select_rows import UNLABELLED
 from training.errors import TrainingError
 from training.recipe import NetworkConfig
 
-UNLABELLED = -1
+__all__ = [
+    "UNLABELLED",
+    "Batch",
+    "Pictures",
+    "Step",
+    "TrainingBatches",
+    "plain_batches",
+    "view_rng",
+]
+
 _ORDER = 0x0DE2  # keeps the draw of the order apart from other draws of the same seed
 
 

@@ -32,11 +32,20 @@ class Selected:
     indices: Indices
     labels: Indices
 
+    def at(self, positions: Indices) -> "Selected":
+        """The rows at these positions, in their order."""
+        rows = tuple(self.rows[position] for position in positions.tolist())
+        return Selected(rows, self.indices[positions], self.labels[positions])
+
+    def of(self, patients: Iterable[str]) -> "Selected":
+        """The rows of these patients."""
+        wanted = set(patients)
+        return self.at(np.flatnonzero([row.patient in wanted for row in self.rows]))
+
 
 def select(
     manifest: Manifest,
     config: Config,
-    patients: Sequence[str] | None = None,
     *,
     unlabelled: bool | None = None,
     worst_case: bool | None = None,
@@ -49,28 +58,46 @@ def select(
     Args:
         manifest: All rows.
         config: Class map and filters.
-        patients: Only these; everybody where None.
         unlabelled: Also B-scans without a label; the configuration decides where None.
         worst_case: Only B-scans whose label is the class of their volume; the configuration
             decides where None. Data sets without classes of volumes are not filtered.
 
     Raises:
         TrainingError: ``unknown-dataset``, ``unknown-label`` (all of them), ``no-volume-label``
-            (the filter is on and no row has a class of its volume) or ``nothing-selected``.
+            (no row has a class of its volume, or some of a filtered data set lack it) or
+            ``nothing-selected``. Classes of volumes are checked where the configuration asks for
+            the filter, so that a split is refused before anything is trained.
     """
     unlabelled = config.data.unlabelled if unlabelled is None else unlabelled
     worst_case = config.data.worst_case if worst_case is None else worst_case
     rows = list(_of_datasets(manifest, config.data.datasets))
     codes = class_of_labels(config.classes)
-    _refuse_unknown((row for _, row in rows), codes)
+    _refuse_unknown(((row, row.label) for _, row in rows), codes)
+    if worst_case or config.data.worst_case:
+        _check_volumes([row for _, row in rows], codes)
     if config.split.official_test:
         rows = _official(rows)
     if worst_case:
-        rows = _worst_case(rows, codes)
-    if patients is not None:
-        wanted = set(patients)
-        rows = [(index, row) for index, row in rows if row.patient in wanted]
+        kept = shows_volume([row for _, row in rows], config.classes)
+        rows = [one for one, keep in zip(rows, kept, strict=True) if keep]
     return _with_classes(rows, config.classes, unlabelled=unlabelled)
+
+
+def shows_volume(rows: Sequence[Row], classes: ClassesConfig) -> NDArray[np.bool_]:
+    """For each row, whether the filter of the literature keeps it.
+
+    It keeps B-scans whose class is that of their volume, those without a label, and data sets that
+    have no classes of volumes.
+    """
+    codes = class_of_labels(classes)
+    filtered = {row.dataset for row in rows if row.volume_label}
+    kept = [
+        not row.label
+        or row.dataset not in filtered
+        or codes[row.label] == codes.get(row.volume_label)
+        for row in rows
+    ]
+    return np.array(kept, dtype=np.bool_)
 
 
 def hide_labels(selected: Selected, share: float, seed: int) -> Selected:
@@ -152,11 +179,12 @@ def _of_datasets(manifest: Manifest, datasets: Sequence[str]) -> Iterable[tuple[
     return ((i, row) for i, row in enumerate(manifest.rows) if row.dataset in wanted)
 
 
-def _refuse_unknown(rows: Iterable[Row], codes: dict[str, str]) -> None:
+def _refuse_unknown(said: Iterable[tuple[Row, str]], codes: dict[str, str]) -> None:
+    """Refuse labels that the class map does not know, given with their rows."""
     unknown: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        if row.label and row.label not in codes:
-            unknown.setdefault((row.dataset, row.label), []).append(row)
+    for row, label in said:
+        if label and label not in codes:
+            unknown.setdefault((row.dataset, label), []).append(row)
     if unknown:
         raise TrainingError(
             "unknown-label",
@@ -174,18 +202,27 @@ def _official(rows: Sequence[tuple[int, Row]]) -> list[tuple[int, Row]]:
     return [(i, row) for i, row in rows if row.part == "test" or row.patient not in tested]
 
 
-def _worst_case(rows: Sequence[tuple[int, Row]], codes: dict[str, str]) -> list[tuple[int, Row]]:
-    filtered = {row.dataset for _, row in rows if row.volume_label}
+def _check_volumes(rows: Sequence[Row], codes: dict[str, str]) -> None:
+    """Refuse classes of volumes that would drop labelled B-scans without a word."""
+    filtered = {row.dataset for row in rows if row.volume_label}
     if not filtered:
         raise TrainingError(
             "no-volume-label",
             "data.worst_case needs the class of each volume, and the manifest has none.",
         )
-    return [
-        (i, row)
-        for i, row in rows
-        if not row.label
-        or row.dataset not in filtered
-        or row.label == row.volume_label
-        or codes[row.label] == codes.get(row.volume_label)
-    ]
+    _refuse_unknown(((row, row.volume_label) for row in rows), codes)
+    without: dict[str, list[Row]] = {}
+    for row in rows:
+        used = bool(row.label) and codes[row.label] != LEFT_OUT
+        if used and row.dataset in filtered and not row.volume_label:
+            without.setdefault(row.dataset, []).append(row)
+    if without:
+        raise TrainingError(
+            "no-volume-label",
+            f"{sum(map(len, without.values()))} labelled B-scans lack the class of their volume, "
+            "so data.worst_case cannot say whether they belong; state it, or turn the filter off.",
+            [
+                f"{dataset}: {len(found)} B-scans, for example {found[0].name}"
+                for dataset, found in sorted(without.items())
+            ],
+        )

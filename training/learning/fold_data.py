@@ -1,17 +1,16 @@
 """The B-scans of one fold, selected and checked before any epoch is spent."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from training.config import Config
 from training.data.augment import enlarged_size
-from training.data.batches import UNLABELLED
 from training.data.cache import Cache, open_cache
 from training.data.manifest import Manifest
-from training.data.select_rows import Selected, hide_labels, select
+from training.data.select_rows import UNLABELLED, Selected, hide_labels, select
 from training.errors import TrainingError
 from training.events import Events
 from training.recipe import AugmentConfig
@@ -51,13 +50,10 @@ def load_fold(config: Config, root: Path, manifest: Manifest, split: Split, fold
             f"The split was drawn for {', '.join(split.classes)} and the configuration has "
             f"{', '.join(config.classes.codes)}; draw a split of its own.",
         )
-    if not 0 <= fold < len(split.folds):
-        raise TrainingError("no-such-fold", f"The split has the folds 0 to {len(split.folds) - 1}.")
-    parts = split.folds[fold]
-    train = hide_labels(
-        select(manifest, config, parts.train), config.data.labelled_share, config.compute.seed
-    )
-    validation = labelled_only(select(manifest, config, parts.validation))
+    parts = split.fold(fold)
+    every = select(manifest, config)
+    train = hide_labels(every.of(parts.train), config.data.labelled_share, config.compute.seed)
+    validation = labelled_only(every.of(parts.validation))
     for name, part in (("training", train), ("validation", validation)):
         _check_classes(name, part, config.classes.codes, fold)
     return FoldData(fold, root, manifest, split, train, validation)
@@ -65,17 +61,12 @@ def load_fold(config: Config, root: Path, manifest: Manifest, split: Split, fold
 
 def labelled_only(selected: Selected) -> Selected:
     """The rows whose label is used."""
-    return chosen(selected, np.flatnonzero(selected.labels != UNLABELLED))
+    return selected.at(np.flatnonzero(selected.labels != UNLABELLED))
 
 
 def chosen(selected: Selected, at: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Selected:
     """The rows at these positions."""
-    return replace(
-        selected,
-        rows=tuple(selected.rows[k] for k in at),
-        indices=selected.indices[at],
-        labels=selected.labels[at],
-    )
+    return selected.at(at)
 
 
 def fold_cache(

@@ -1,7 +1,6 @@
 """The rows of a fold that networks are asked about, and the guard before the test tables."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from kdoct_desktop.inference.input_spec import preprocessing_hash
 from training.config import Config
 from training.data.manifest import Manifest, Row
-from training.data.select_rows import Selected, select
+from training.data.select_rows import Selected, select, shows_volume
 from training.errors import TrainingError
 from training.splits.split import Fold, Split
 
@@ -51,39 +50,17 @@ def held_rows(manifest: Manifest, split: Split, config: Config, fold: int) -> He
     Raises:
         TrainingError: ``no-such-fold``, ``not-held-out``, ``empty-test``.
     """
-    if not 0 <= fold < len(split.folds):
-        raise TrainingError("no-such-fold", f"The split has the folds 0 to {len(split.folds) - 1}.")
-    parts = split.folds[fold]
+    parts = split.fold(fold)
     every = select(manifest, config, unlabelled=False, worst_case=False)
-    narrow = _filtered(manifest, config, every)
-    twice = not np.isin(every.indices, narrow).all()
-    test = _of(every, parts.test)
+    kept = shows_volume(every.rows, config.classes)
+    narrow = every.at(np.flatnonzero(kept))
+    test = every.of(parts.test)
     check_held_out(test.rows, parts)
-    filtered = np.isin(test.indices, narrow)
+    filtered = np.isin(test.indices, narrow.indices)
     if not len(test.rows) or (config.data.worst_case and not filtered.any()):
         raise TrainingError("empty-test", f"Fold {fold} has no labelled B-scan to test on.")
-    own = select(manifest, config, unlabelled=False)
-    primary = "filtered" if config.data.worst_case else "unfiltered"
-    return Held(_of(own, parts.validation), test, filtered, primary, twice)
-
-
-def _filtered(manifest: Manifest, config: Config, every: Selected) -> NDArray[np.int64]:
-    """Indices of the rows that the filter of the literature keeps; all where it means nothing."""
-    if not any(row.volume_label for row in every.rows):
-        return every.indices
-    return select(manifest, config, unlabelled=False, worst_case=True).indices
-
-
-def _of(selected: Selected, patients: Sequence[str]) -> Selected:
-    """The rows of these patients."""
-    wanted = set(patients)
-    at = [k for k, row in enumerate(selected.rows) if row.patient in wanted]
-    return replace(
-        selected,
-        rows=tuple(selected.rows[k] for k in at),
-        indices=selected.indices[at],
-        labels=selected.labels[at],
-    )
+    own, primary = (narrow, "filtered") if config.data.worst_case else (every, "unfiltered")
+    return Held(own.of(parts.validation), test, filtered, primary, not kept.all())
 
 
 def check_held_out(rows: tuple[Row, ...], fold: Fold) -> None:

@@ -60,6 +60,17 @@ class Split:
         )
         return hashlib.sha256(text.encode()).hexdigest()
 
+    def fold(self, number: int) -> Fold:
+        """A fold by its number.
+
+        Raises:
+            TrainingError: ``no-such-fold``.
+        """
+        if not 0 <= number < len(self.folds):
+            last = len(self.folds) - 1
+            raise TrainingError("no-such-fold", f"The split has the folds 0 to {last}.")
+        return self.folds[number]
+
 
 def save_split(path: Path, split: Split) -> None:
     """Write a split."""

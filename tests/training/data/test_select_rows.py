@@ -34,7 +34,10 @@ def test_labels_become_class_indices_through_the_map_in_the_order_of_the_manifes
     assert with_none.labels.tolist() == [2, 0, UNLABELLED, 1]
     asked = config(classes={"labels": {"cnv": "CNV", "ERM": "-"}}, data={"unlabelled": True})
     assert select(manifest(rows), asked).indices.tolist() == [0, 1, 3, 4]
-    assert select(manifest(rows), rules, ["site:e", "site:a"]).indices.tolist() == [0, 4]
+    assert chosen.of(["site:e", "site:a"]).indices.tolist() == [0, 4]
+    assert [one.patient for one in chosen.at(np.array([2, 0])).rows] == ["site:e", "site:a"]
+    assert chosen.at(np.array([2, 0])).labels.tolist() == [1, 2]
+    assert chosen.of([]).indices.dtype == np.int64
     assert batches.UNLABELLED == UNLABELLED
 
 
@@ -72,15 +75,48 @@ def test_the_worst_case_filter_keeps_bscans_that_show_the_class_of_their_volume(
         row("b", "NORMAL", 0, volume_label="NORMAL"),
         row("c", "DRUSEN", 0, dataset="kermany"),  # has no classes of volumes: nothing to filter
         row("d", "", 0, volume_label="CNV"),
-        row("e", "DRUSEN", 0),  # of a data set that has them, but this volume has none
+        row("e", "", 0),  # without a label, the class of its volume is not needed
+        row("f", "ERM", 0),  # nor where it is left out
     ]
-    rules = config(classes={"labels": {"cnv": "CNV"}}, data={"worst_case": True})
+    rules = config(classes={"labels": {"cnv": "CNV", "ERM": "-"}}, data={"worst_case": True})
     assert select(manifest(rows), rules).indices.tolist() == [0, 3, 4]
-    assert select(manifest(rows), rules, unlabelled=True).indices.tolist() == [0, 3, 4, 5]
-    assert len(select(manifest(rows), rules, worst_case=False).rows) == 6
+    assert select(manifest(rows), rules, unlabelled=True).indices.tolist() == [0, 3, 4, 5, 6]
+    assert len(select(manifest(rows), rules, worst_case=False).rows) == 5
     with pytest.raises(TrainingError) as caught:
         select(manifest(clinic(1)), rules)
     assert caught.value.code == "no-volume-label"
+
+
+@pytest.mark.parametrize("worst_case", [None, False])
+def test_unknown_classes_of_volumes_are_refused_where_the_filter_is_asked_for(
+    worst_case: bool | None,
+) -> None:
+    rows = [*clinic(1), row("a", "CNV", 5, volume_label="wet AMD"), row("b", "", volume_label="x")]
+    with pytest.raises(TrainingError, match="2 labels") as caught:  # as the split is drawn, too
+        select(manifest(rows), config(data={"worst_case": True}), worst_case=worst_case)
+    assert caught.value.code == "unknown-label"
+    assert caught.value.details == (
+        "wet AMD in site: 1 B-scans, for example a/CNV-5.png",
+        "x in site: 1 B-scans, for example b/none-0.png",
+    )
+    assert len(select(manifest(rows), config()).rows) == 7
+
+
+def test_labelled_bscans_without_the_class_of_their_volume_are_counted_and_refused() -> None:
+    rows = [
+        row("a", "CNV", 0, volume_label="CNV"),
+        row("b", "DRUSEN", 0),
+        row("b", "DRUSEN", 1),
+        row("c", "CNV", 0, dataset="other", volume_label="CNV"),
+        row("d", "CNV", 0, dataset="other"),
+    ]
+    with pytest.raises(TrainingError, match="3 labelled B-scans") as caught:
+        select(manifest(rows), config(data={"worst_case": True}))
+    assert caught.value.code == "no-volume-label"
+    assert caught.value.details == (
+        "other: 1 B-scans, for example d/CNV-0.png",
+        "site: 2 B-scans, for example b/DRUSEN-0.png",
+    )
 
 
 def test_patients_of_the_official_test_part_keep_only_its_bscans() -> None:

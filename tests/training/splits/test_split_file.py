@@ -67,6 +67,15 @@ def test_a_split_comes_back_with_its_hash(manifest: Manifest, tmp_path: Path) ->
     assert again.sha256 == split.sha256
 
 
+def test_a_fold_is_had_by_its_number_or_refused(manifest: Manifest) -> None:
+    split = split_of(manifest, Fold(("p1",), ("p2",), ("p3",)), Fold(("p2",), ("p3",), ("p1",)))
+    assert split.fold(1).test == ("p1",)
+    for number in (-1, 2):
+        with pytest.raises(TrainingError, match="folds 0 to 1") as raised:
+            split.fold(number)
+        assert raised.value.code == "no-such-fold"
+
+
 def test_a_split_that_was_edited_is_refused(manifest: Manifest, tmp_path: Path) -> None:
     path = tmp_path / "splits.json"
     save_split(path, split_of(manifest, Fold(("p1",), ("p2",), ("p3",))))
