@@ -4,13 +4,19 @@ Volumes, eyes and devices are what the desktop's own reader makes of the headers
 column ``label`` and names what it labels in one of these: ``file`` (a file or folder, relative to
 the data folder), ``volume`` (series UID) or ``patient`` (Patient ID). More columns: ``bscan``
 (position in the volume from 0), ``eye``, ``volume_label``, and ``patient`` beside ``file`` or
-``volume``, which then says whose the scan is. No name, date, UID or Patient ID gets out: patients
-and volumes are hashes, and findings name files and lines. File names stand in the manifest as they
-are.
+``volume``, which then says whose the scan is, and with it every scan of the same Patient ID.
+
+A B-scan's own line rules; B-scans without one carry the label of a line that means the whole
+volume, and how many do is noted. ``volume_label`` says something of the volume only. Where neither
+labels a B-scan of a labelled volume, ``unlabelled=yes`` must allow it.
+
+No name, date, UID or Patient ID gets out: patients and volumes are hashes, and findings name files
+and lines. File names stand in the manifest as they are.
 """
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 
@@ -30,7 +36,7 @@ OPTIONS = {
     "table": "the CSV file of labels, relative to the data folder",
     "dataset": "name of the data set: site",
     "salt": "file in the data folder with a secret that makes the hashes hard to guess",
-    "unlabelled": "yes: volumes without a line in the table are unlabelled",
+    "unlabelled": "yes: volumes and B-scans without a line in the table are unlabelled",
 }
 _LAYOUT = "a folder of DICOM files with a table of labels"
 _NO_MACULA = (
@@ -49,21 +55,19 @@ def read(survey: Survey) -> list[Candidate]:
         raise TrainingError("no-pictures", f"No OCT volume was found; {_LAYOUT} is needed.")
     scans = _scans(survey, plans)
     marks = label_scans(survey, table, scans)
+    salt = site_secret(survey)
     candidates: list[Candidate] = []
     elsewhere: list[str] = []
-    weak = 0
     for scan, mark in zip(scans, marks, strict=True):
         if scan.plan.scan_pattern in _NO_MACULA and not mark.labelled:
             elsewhere.append(f"{scan.name}: {scan.plan.scan_pattern}")
             continue
-        found = _candidates(survey, scan, mark)
-        weak += len(found) if mark.volume and not mark.bscans and len(found) > 1 else 0
-        candidates += found
+        if _fits(survey, scan, mark):
+            candidates += _rows(survey, scan, mark, salt=salt)
     if elsewhere:
         text = f"{len(elsewhere)} scans without a label are no scans of the macula; left out."
         survey.note("no-macula-scans", text, elsewhere)
-    if weak:
-        note_weak_labels(survey, weak)
+    _note_labels(survey, zip(scans, marks, strict=True))
     return candidates
 
 
@@ -121,39 +125,64 @@ def _scans(survey: Survey, plans: list[VolumePlan]) -> list[Scan]:
     return scans
 
 
-def _candidates(survey: Survey, scan: Scan, mark: Marks) -> list[Candidate]:
-    """All B-scans of a volume; none, and a finding, where patient, label or eye is in doubt."""
-    plan = scan.plan
-    person = mark.patient or (plan.patient.identifier or "").strip()
-    eye = plan.laterality.value if plan.laterality is not None else ""
+def _fits(survey: Survey, scan: Scan, mark: Marks) -> bool:
+    """Whether patient, label and eye are beyond doubt; a finding where they are not."""
+    eye = scan.plan.laterality
+    kept = _kept(survey, scan)
+    bare = [bscan for bscan in kept if not mark.of(bscan)]
     if mark.doubt:
         survey.unknown(scan.name, mark.doubt)
-    elif eye and mark.eye and eye != mark.eye:
-        survey.unknown(scan.name, f"is {eye} in the file and {mark.eye} in the table")
+    elif eye is not None and mark.eye and eye.value != mark.eye:
+        survey.unknown(scan.name, f"is {eye.value} in the file and {mark.eye} in the table")
     elif not mark.labelled and not survey.flag("unlabelled"):
         survey.unknown(scan.name, "has no line in the table of labels")
-    elif not person:
+    elif bare and not survey.flag("unlabelled"):
+        text = f"{len(bare)} of {len(kept)} B-scans have no line in the table of labels"
+        survey.unknown(scan.name, text)
+    elif not mark.patient:
         survey.no_patient(scan.name, "neither the file nor the table has a Patient ID")
     else:
-        return _rows(survey, scan, mark, person=person, eye=eye or mark.eye)
-    return []
+        return True
+    return False
 
 
-def _rows(survey: Survey, scan: Scan, mark: Marks, *, person: str, eye: str) -> list[Candidate]:
+def _kept(survey: Survey, scan: Scan) -> list[int]:
+    """Positions of the B-scans that are not left out by name."""
+    return [i for i, (path, frame) in enumerate(scan.frames) if not survey.excluded(path, frame)]
+
+
+def _note_labels(survey: Survey, marked: Iterable[tuple[Scan, Marks]]) -> None:
+    """Record how many B-scans of labelled volumes have no line of their own."""
+    weak = bare = 0
+    for scan, mark in marked:
+        without = [bscan for bscan in _kept(survey, scan) if bscan not in mark.bscans]
+        if mark.label and len(scan.frames) > 1:
+            weak += len(without)
+        elif mark.labelled and not mark.label:
+            bare += len(without)
+    if weak:
+        note_weak_labels(survey, weak)
+    if bare:
+        text = f"{bare} B-scans of labelled volumes have no line in the table: unlabelled."
+        survey.note("unlabelled-bscans", text)
+
+
+def _rows(survey: Survey, scan: Scan, mark: Marks, *, salt: str) -> list[Candidate]:
+    """All B-scans of a volume."""
     dataset = survey.options.get("dataset", "site")
-    patient = f"{dataset}:{pseudonym(person, site_secret(survey))}"
+    patient = f"{dataset}:{pseudonym(mark.patient, salt)}"
     volume = hashlib.sha256(scan.plan.source.key.encode()).hexdigest()[:12]
-    weak = mark.volume if not mark.bscans else ""
+    eye = scan.plan.laterality
     return [
         Candidate(
             path=path,
             frame=frame,
             dataset=dataset,
             patient=patient,
-            eye=eye,
+            eye=eye.value if eye is not None else mark.eye,
             volume=f"{patient}/{volume}",
             bscan=bscan,
-            label=mark.bscans.get(bscan, weak),
+            label=mark.of(bscan),
             volume_label=mark.volume,
             device=scan.plan.device or "",
         )

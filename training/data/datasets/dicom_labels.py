@@ -37,14 +37,17 @@ class Marks:
     """What the table says of one volume.
 
     Attributes:
-        volume: Label of the volume; empty where there is none.
-        bscans: Labels of single B-scans by position.
-        patient: Patient ID of the table; empty where it does not say.
+        volume: Class of the volume as such; empty where there is none.
+        label: Label from a line that means the whole volume; B-scans without a line of their own
+            carry it.
+        bscans: Labels of single B-scans by position, each from a line of its own.
+        patient: Whose the volume is: by the table, else by the file; empty where neither says.
         eye: OD, OS or empty.
         doubt: Why the table cannot be followed; empty where it can.
     """
 
     volume: str = ""
+    label: str = ""
     bscans: dict[int, str] = field(default_factory=dict)
     patient: str = ""
     eye: str = ""
@@ -53,11 +56,19 @@ class Marks:
     @property
     def labelled(self) -> bool:
         """Whether there is any label."""
-        return bool(self.volume or self.bscans)
+        return bool(self.label or self.bscans)
+
+    def of(self, bscan: int) -> str:
+        """Label of a B-scan: its own, else the volume's; empty where there is neither."""
+        return self.bscans.get(bscan, self.label)
 
 
 def label_scans(survey: Survey, table: Table, scans: Sequence[Scan]) -> list[Marks]:
     """What the table says of each volume; lines that mean none are findings.
+
+    A person is one patient however the table calls the volumes: the patient that it names for one
+    volume is that of all volumes of the same Patient ID. Two patients for one Patient ID are a
+    doubt about all of them.
 
     Raises:
         TrainingError: ``missing-column``.
@@ -79,6 +90,7 @@ def label_scans(survey: Survey, table: Table, scans: Sequence[Scan]) -> list[Mar
     if desk.idle:
         text = f"{len(desk.idle)} lines of {table.name} mean no scan that was not left out."
         survey.note("idle-lines", text, desk.idle)
+    _settle_people(desk)
     return desk.marks
 
 
@@ -118,7 +130,26 @@ def _values(scan: Scan, path: str, key: str) -> list[str]:
         return [path, *parents]
     if key == "volume":
         return [scan.plan.source.key.partition(" #")[0]]
-    return [identifier(scan.plan.patient.identifier or "")]
+    return [_patient_id(scan)]
+
+
+def _patient_id(scan: Scan) -> str:
+    """The Patient ID of the file; empty where it has none."""
+    return identifier(scan.plan.patient.identifier or "")
+
+
+def _settle_people(desk: "_Desk") -> None:
+    """Write down whose each volume is, the same for all volumes of one Patient ID."""
+    named: dict[str, set[str]] = {}
+    for scan, mark in zip(desk.scans, desk.marks, strict=True):
+        if mark.patient:
+            named.setdefault(_patient_id(scan), set()).add(mark.patient)
+    for scan, mark in zip(desk.scans, desk.marks, strict=True):
+        here = _patient_id(scan)
+        names = named.get(here, set()) if here else set()
+        if len(names) > 1:
+            mark.doubt = mark.doubt or "has a Patient ID for which the table names several patients"
+        mark.patient = mark.patient or next(iter(names), here)
 
 
 def _mark(survey: Survey, said: _Reader, spots: Sequence[Spot], desk: "_Desk") -> None:
@@ -143,7 +174,7 @@ def _mark(survey: Survey, said: _Reader, spots: Sequence[Spot], desk: "_Desk") -
     elif position and len(volumes) > 1:
         survey.unknown(where, "numbers a B-scan, but means several volumes")
     elif not here:
-        survey.unknown(where, f"numbers the B-scan {position}, which is not in the volume")
+        survey.unknown(where, "numbers a B-scan that is not in the volume")
     else:
         for index in sorted(volumes):
             covered = [bscan for one, bscan in here if one == index]
@@ -164,7 +195,8 @@ def _write(said: _Reader, scan: Scan, covered: Sequence[int], *, eye: str, mark:
     label = said.text("label")
     whole = not said.text("bscan") and len(covered) == len(scan.frames)
     news = {
-        "volume": label if whole else said.text("volume_label"),
+        "label": label if whole else "",
+        "volume": said.text("volume_label") or (label if whole else ""),
         "patient": identifier(said.text("patient")),
         "eye": eye,
     }

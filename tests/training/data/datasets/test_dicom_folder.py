@@ -60,7 +60,8 @@ BY_FILE = (
 @pytest.fixture(scope="module")
 def report(clinic: Path) -> ImportReport:
     """What is imported by the table of files."""
-    return taken("dicom", labels(clinic, *BY_FILE), options={"dataset": "clinic"})
+    options = {"dataset": "clinic", "unlabelled": "yes"}
+    return taken("dicom", labels(clinic, *BY_FILE), options=options)
 
 
 def test_volumes_eyes_and_people_come_from_the_files_and_labels_from_the_table(
@@ -94,7 +95,10 @@ def test_volumes_eyes_and_people_come_from_the_files_and_labels_from_the_table(
         "DRUSEN",
     ]
     assert {row.device for row in rows} == {"Maker"}
-    assert [note.code for note in report.decisions] == ["labels-of-volumes"]
+    weak, bare = report.decisions
+    assert (weak.code, bare.code) == ("labels-of-volumes", "unlabelled-bscans")
+    assert weak.message.startswith("5 B-scans ")
+    assert bare.message.startswith("1 B-scans ")
 
 
 def test_frames_are_numbered_as_they_are_read(clinic: Path, report: ImportReport) -> None:
@@ -142,7 +146,7 @@ def test_everything_that_does_not_fit_is_listed_by_line_and_file(clinic: Path) -
     assert error.code == "bad-data"
     assert error.details == (
         "labels.csv line 5: means no scan: there is no such file among the files",
-        "labels.csv line 3: numbers the B-scan 7, which is not in the volume",
+        "labels.csv line 3: numbers a B-scan that is not in the volume",
         "labels.csv line 4: numbers a B-scan, but means several volumes",
         "labels.csv line 7: has no label",
         "labels.csv line 8: has an eye that is neither OD nor OS",
@@ -155,6 +159,72 @@ def test_everything_that_does_not_fit_is_listed_by_line_and_file(clinic: Path) -
     error = refusal("dicom", clinic, exclude=["two", "single"])
     assert error.details == (
         "one/left.dcm: labels.csv line 3 contradicts another line about its volume",
+    )
+
+
+@pytest.fixture(scope="module")
+def person(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three volumes of one person, one of somebody else."""
+    root = tmp_path_factory.mktemp("person")
+    for step, name in enumerate(("a", "b", "c"), start=1):
+        data = opt(ramp(2, step=step), eye="R" if name == "a" else "L", PatientID="MRN-4711")
+        save(data, root / f"{name}.dcm")
+    save(opt(ramp(2, step=9), eye="L", PatientID="MRN-12"), root / "d.dcm")
+    return root
+
+
+def test_a_person_is_one_patient_whether_the_table_or_the_file_says_so(person: Path) -> None:
+    labels(person, "file,label,patient", "b.dcm,CNV,study-001", "a.dcm,CNV,", "d.dcm,DME,study-001")
+    rows = taken("dicom", person, options={"unlabelled": "yes"}).rows
+    assert len(rows) == 8
+    assert {row.patient for row in rows} == {f"site:{pseudonym('study-001', '')}"}
+
+
+def test_two_patients_of_the_table_for_one_person_stop_the_import(person: Path) -> None:
+    lines = ("a.dcm,CNV,study-001", "b.dcm,CNV,study-002", "d.dcm,DME,study-003")
+    labels(person, "file,label,patient", *lines)
+    error = refusal("dicom", person, options={"unlabelled": "yes"})
+    doubt = "has a Patient ID for which the table names several patients"
+    assert error.code == "unknown-labels"
+    assert error.details == tuple(f"{name}.dcm: {doubt}" for name in "abc")
+
+
+def test_the_line_of_a_bscan_rules_and_the_others_carry_the_label_of_the_volume(
+    person: Path,
+) -> None:
+    lines = ("a.dcm,CNV,,", "a.dcm,NORMAL,1,", "b.dcm,NORMAL,0,CNV", "b.dcm,CNV,1,CNV")
+    labels(person, "file,label,bscan,volume_label", *lines, "c.dcm,DME,,late", "d.dcm,DME,,")
+    report = taken("dicom", person)
+    assert [(row.path, row.label, row.volume_label) for row in report.rows] == [
+        ("a.dcm", "CNV", "CNV"),
+        ("a.dcm", "NORMAL", "CNV"),
+        ("b.dcm", "NORMAL", "CNV"),
+        ("b.dcm", "CNV", "CNV"),
+        ("c.dcm", "DME", "late"),
+        ("c.dcm", "DME", "late"),
+        ("d.dcm", "DME", "DME"),
+        ("d.dcm", "DME", "DME"),
+    ]
+    (note,) = report.decisions
+    assert (note.code, note.message.partition(" B-")[0]) == ("labels-of-volumes", "5")
+
+
+def test_bscans_that_a_labelled_volume_leaves_bare_must_be_allowed(person: Path) -> None:
+    lines = ("a.dcm,CNV,,", "b.dcm,CNV,,", "c.dcm,CNV,,", "d.dcm,NORMAL,0,CNV")
+    labels(person, "file,label,bscan,volume_label", *lines)
+    text = "d.dcm: 1 of 2 B-scans have no line in the table of labels"
+    assert refusal("dicom", person).details == (text,)
+    assert len(taken("dicom", person, exclude=["d.dcm #1"]).rows) == 7
+    last = taken("dicom", person, options={"unlabelled": "yes"}).rows[-1]
+    assert (last.label, last.volume_label) == ("", "CNV")  # the class of a volume labels no B-scan
+
+
+def test_no_cell_of_the_table_gets_into_a_message(person: Path) -> None:
+    labels(person, "file,label,bscan,eye", "a.dcm,CNV,Doe Jane 1950,", "b.dcm,CNV,,Doe Jane")
+    error = refusal("dicom", person, options={"unlabelled": "yes"})
+    assert error.details == (
+        "labels.csv line 2: numbers a B-scan that is not in the volume",
+        "labels.csv line 3: has an eye that is neither OD nor OS",
     )
 
 
