@@ -50,7 +50,7 @@ def draw_split(manifest: Manifest, config: Config) -> Split:
     leak = leak_report(whole.rows, folds, duplicates, compared=compared, seed=config.split.seed)
     facts = split_facts(selected, folds, duplicates, config)
     split = Split(manifest.sha256, config.classes.codes, folds, {**facts, "leak": leak})
-    check_overlap(split)
+    check_overlap(folds)
     return split
 
 

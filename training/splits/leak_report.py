@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from training.data.manifest import Row
 from training.errors import TrainingError
 from training.splits.duplicates import Duplicates, near_across
-from training.splits.split import PARTS, Fold
+from training.splits.split import PARTS, Fold, check_overlap
 
-ELSEWHERE = -1
 Indices = NDArray[np.int64]
+Masks = NDArray[np.bool_]
 
 
 def leak_report(
@@ -40,52 +40,56 @@ def leak_report(
         ``patients``, one number a fold, and ``sentence`` for people.
 
     Raises:
-        TrainingError: ``near-duplicate-overlap``.
+        TrainingError: ``patient-overlap`` or ``near-duplicate-overlap``.
     """
+    check_overlap(folds)
     patients, patient_of = np.unique([row.patient for row in rows], return_inverse=True)
     counts: dict[str, dict[str, list[int]]] = {
         way: {"near_duplicate_pairs": [], "patients": []} for way in ("by_image", "by_patient")
     }
     for number, fold in enumerate(folds):
-        part = parts_of(patients.tolist(), fold)[patient_of]
-        check_near_duplicates(part, duplicates, number)
-        shuffled = _dealt_by_image(part, compared, np.random.default_rng((seed, number)))
-        for way, division in (("by_image", shuffled), ("by_patient", part)):
-            for name, count in _across(division, patient_of, duplicates).items():
+        parts = members(patients.tolist(), fold)[:, patient_of]
+        check_near_duplicates(parts, duplicates, number)
+        shuffled = _dealt_by_image(parts, compared, np.random.default_rng((seed, number)))
+        for way, division in (("by_image", shuffled), ("by_patient", parts)):
+            for name, count in across(division, patient_of, duplicates).items():
                 counts[way][name].append(count)
     return {**counts, "sentence": _sentence(counts)}
 
 
-def _dealt_by_image(
-    part: Indices, compared: NDArray[np.bool_], rng: np.random.Generator
-) -> Indices:
+def _dealt_by_image(parts: Masks, compared: NDArray[np.bool_], rng: np.random.Generator) -> Masks:
     """Parts of the same sizes for the same B-scans, regardless of patients."""
-    used = np.flatnonzero((part != ELSEWHERE) & compared)
-    shuffled = np.full_like(part, ELSEWHERE)
-    shuffled[used] = rng.permutation(part[used])
+    used = np.flatnonzero(parts.any(axis=0) & compared)
+    shuffled = np.zeros_like(parts)
+    shuffled[:, used] = parts[:, rng.permutation(used)]
     return shuffled
 
 
-def _across(division: Indices, patient_of: Indices, duplicates: Duplicates) -> dict[str, int]:
-    """How many pairs of near-duplicates and how many patients stand in training and in test."""
-    train, test = division == PARTS.index("train"), division == PARTS.index("test")
+def across(parts: Masks, patient_of: Indices, duplicates: Duplicates) -> dict[str, int]:
+    """How many pairs of near-duplicates and how many patients stand in training and in test.
+
+    Args:
+        parts: Which rows each part of `PARTS` has, axes (part, row); a row may be in several.
+        patient_of: Of each row, the number of its patient.
+        duplicates: Of the same rows.
+    """
+    train, test = parts[PARTS.index("train")], parts[PARTS.index("test")]
     return {
         "near_duplicate_pairs": near_across(duplicates, train, test),
         "patients": len(np.intersect1d(patient_of[train], patient_of[test])),
     }
 
 
-def parts_of(patients: Sequence[str], fold: Fold) -> Indices:
-    """For each patient the index of its part in `PARTS`; `ELSEWHERE` where it is in none."""
-    part = {patient: index for index, name in enumerate(PARTS) for patient in fold.part(name)}
-    return np.array([part.get(patient, ELSEWHERE) for patient in patients], dtype=np.int64)
+def members(patients: Sequence[str], fold: Fold) -> Masks:
+    """Which of some patients each part of `PARTS` has, axes (part, patient)."""
+    return np.array([np.isin(patients, fold.part(name)) for name in PARTS], dtype=np.bool_)
 
 
-def check_near_duplicates(part: Indices, duplicates: Duplicates, fold: int) -> None:
+def check_near_duplicates(parts: Masks, duplicates: Duplicates, fold: int) -> None:
     """Refuse a fold in which near-duplicates stand in two parts.
 
     Args:
-        part: For each row, the index of its part.
+        parts: Which rows each part has, axes (part, row).
         duplicates: Of the same rows.
         fold: For the message.
 
@@ -93,7 +97,7 @@ def check_near_duplicates(part: Indices, duplicates: Duplicates, fold: int) -> N
         TrainingError: ``near-duplicate-overlap``.
     """
     for one, two in ((0, 1), (0, 2), (1, 2)):
-        if pairs := near_across(duplicates, part == one, part == two):
+        if pairs := near_across(duplicates, parts[one], parts[two]):
             raise TrainingError(
                 "near-duplicate-overlap",
                 f"Fold {fold} has {pairs} pairs of near-duplicate B-scans across {PARTS[one]} and "

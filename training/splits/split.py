@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -114,21 +116,24 @@ def load_split(path: Path, *, manifest_sha256: str | None = None) -> Split:
             "wrong-manifest",
             "The split divides another manifest than this one; use its own, or draw a new split.",
         )
-    check_overlap(split)
+    check_overlap(folds)
     return split
 
 
-def check_overlap(split: Split) -> None:
-    """Refuse a split in which a patient is in two parts of a fold.
+def check_overlap(folds: Sequence[Fold]) -> None:
+    """Refuse folds in which a patient is in two parts.
 
     Raises:
-        TrainingError: ``patient-overlap``, with every such patient.
+        TrainingError: ``patient-overlap``, with a number for every two parts, and without names.
     """
-    shared = set()
-    for fold in split.folds:
-        parts = [set(fold.part(name)) for name in PARTS]
-        shared |= (parts[0] & parts[1]) | (parts[0] & parts[2]) | (parts[1] & parts[2])
-    if shared:
+    found = []
+    for number, fold in enumerate(folds):
+        for one, two in combinations(PARTS, 2):
+            if shared := set(fold.part(one)) & set(fold.part(two)):
+                found.append(f"fold {number}, {one} and {two}: {len(shared)} patients")
+    if found:
         raise TrainingError(
-            "patient-overlap", f"{len(shared)} patients are in two parts of a fold.", sorted(shared)
+            "patient-overlap",
+            "Patients are in two parts of a fold, so the split proves nothing; draw it again.",
+            found,
         )

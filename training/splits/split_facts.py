@@ -9,7 +9,7 @@ import numpy as np
 from training.config import Config
 from training.data.select_rows import UNLABELLED, Selected
 from training.splits.duplicates import Duplicates
-from training.splits.leak_report import ELSEWHERE, parts_of
+from training.splits.leak_report import members
 from training.splits.split import PARTS, Fold
 
 MOST_LINES = 200
@@ -72,14 +72,13 @@ def split_facts(
 def _fold_counts(selected: Selected, fold: Fold, codes: Sequence[str]) -> dict[str, Any]:
     """For each part: patients, B-scans, unlabelled ones, and both of each class."""
     patients, patient_of = np.unique([row.patient for row in selected.rows], return_inverse=True)
-    part_of_patient = parts_of(patients.tolist(), fold)
-    part = part_of_patient[patient_of]
+    of_parts = members(patients.tolist(), fold)
     result = {}
     for index, name in enumerate(PARTS):
-        labels = selected.labels[part == index]
-        people = patient_of[part == index]
+        inside = of_parts[index][patient_of]
+        labels, people = selected.labels[inside], patient_of[inside]
         result[name] = {
-            "patients": int(np.count_nonzero(part_of_patient == index)),
+            "patients": int(np.count_nonzero(of_parts[index])),
             "bscans": int(np.count_nonzero(labels != UNLABELLED)),
             "unlabelled": int(np.count_nonzero(labels == UNLABELLED)),
             "classes": {
@@ -90,7 +89,7 @@ def _fold_counts(selected: Selected, fold: Fold, codes: Sequence[str]) -> dict[s
                 for label, code in enumerate(codes)
             },
         }
-    return {"parts": result, "left_out": int(np.count_nonzero(part_of_patient == ELSEWHERE))}
+    return {"parts": result, "left_out": int(np.count_nonzero(~of_parts.any(axis=0)))}
 
 
 def _warnings(

@@ -17,7 +17,7 @@ from tests.training.splits.hand_made import (
 )
 from training.errors import TrainingError
 from training.splits.duplicates import find_duplicates
-from training.splits.leak_report import check_near_duplicates, leak_report
+from training.splits.leak_report import across, check_near_duplicates, leak_report, members
 from training.splits.split import Fold
 from training.splits.split_checks import least_patients
 
@@ -107,4 +107,19 @@ def test_a_division_with_near_duplicates_across_is_refused() -> None:
             leak_report(rows, (fold,), duplicates, compared=used, seed=0)
         assert caught.value.code == "near-duplicate-overlap"
         assert "1 pairs" in caught.value.message
-    check_near_duplicates(np.array([2, 2]), duplicates, 0)
+    together = np.array([[False, False], [False, False], [True, True]])
+    check_near_duplicates(together, duplicates, 0)
+
+
+def test_the_proof_against_leaks_fails_for_a_patient_in_two_parts() -> None:
+    rows = [row("a", "CNV", 0), row("a", "CNV", 1), row("b", "CNV", 0)]
+    duplicates = find_duplicates(rows, SAME, 24)
+    leaky = Fold(("site:a", "site:b"), (), ("site:a",))
+    masks = members(["site:a", "site:b"], leaky)
+    assert masks.tolist() == [[True, True], [False, False], [True, False]]
+    rows_of_parts = masks[:, [0, 0, 1]]
+    found = across(rows_of_parts, np.array([0, 0, 1]), duplicates)
+    assert found == {"near_duplicate_pairs": 2, "patients": 1}
+    with pytest.raises(TrainingError) as caught:
+        leak_report(rows, (leaky,), duplicates, compared=np.ones(3, dtype=bool), seed=0)
+    assert caught.value.code == "patient-overlap"

@@ -100,4 +100,9 @@ def test_a_patient_in_two_parts_is_refused(manifest: Manifest, tmp_path: Path) -
     save_split(path, split_of(manifest, Fold(("p1", "p2"), ("p2",), ("p3", "p1"))))
     with pytest.raises(TrainingError) as raised:
         load_split(path)
-    assert (raised.value.code, raised.value.details) == ("patient-overlap", ("p1", "p2"))
+    assert raised.value.code == "patient-overlap"
+    assert raised.value.details == (
+        "fold 0, train and validation: 1 patients",
+        "fold 0, train and test: 1 patients",
+    )
+    assert "p1" not in raised.value.message  # a refusal may end in a log: no names
