@@ -41,7 +41,7 @@ def read(survey: Survey) -> list[Candidate]:
         survey.note("other-copies", text, others)
     if candidates:
         note_weak_labels(survey, len(candidates))
-    return ranked(candidates)
+    return ranked(survey, candidates)
 
 
 IMPORTER = Importer("Srinivasan 2014 (Duke)", _LAYOUT, read)

@@ -9,6 +9,7 @@ from training.data.read_picture import count_frames
 from training.errors import TrainingError
 
 LEVELS = ("class", "patient", "eye", "volume", "part", "any")
+_PLACE = LEVELS[2:]  # what tells volumes of a patient apart
 OPTIONS = {
     "layout": "folders from the top, of class, patient, eye, volume, part, any: class/patient",
     "dataset": "name of the data set: site",
@@ -22,24 +23,25 @@ _LAYOUT = "folders of pictures: class/patient/…"
 def read(survey: Survey) -> list[Candidate]:
     """Candidates of all pictures; below the folders of the layout there may be any others.
 
-    A folder called OD, OS or the like tells the eye. The rest of the path is the volume.
+    A folder called OD, OS or the like tells the eye. A volume is what lies in the same folders, but
+    for the class: its B-scans may be sorted into several. Folders of eye, volume or below the
+    layout, or pages, make one; those of part and any only keep volumes apart.
     """
     levels = _levels(survey)
     own = survey.options.get("patients", "") == "image"
     candidates: list[Candidate] = []
     for path in survey.files():
         parts = PurePosixPath(path).parts[:-1]
-        said = dict(zip(levels, parts, strict=False))
         missing = [level for level in levels[len(parts) :] if level != "any"]
         if missing == ["patient"] or (not own and "patient" not in levels):
             survey.no_patient(path, f"lies above the patient's folder of {'/'.join(levels)}")
         elif missing:
             survey.unknown(path, f"lies above the {missing[0]}'s folder of {'/'.join(levels)}")
         else:
-            candidates += _pages(survey, path, said, parts[len(levels) :])
+            candidates += _pages(survey, path, levels)
     if own:
         note_unknown_patients(survey, len(candidates))
-    return ranked(candidates)
+    return ranked(survey, candidates, class_level=levels.index("class"))
 
 
 def _levels(survey: Survey) -> tuple[str, ...]:
@@ -58,20 +60,12 @@ def _levels(survey: Survey) -> tuple[str, ...]:
     return levels
 
 
-def _pages(
-    survey: Survey, path: str, said: dict[str, str], below: tuple[str, ...]
-) -> list[Candidate]:
+def _pages(survey: Survey, path: str, levels: tuple[str, ...]) -> list[Candidate]:
     """Candidates of one file, one a page."""
+    parts = PurePosixPath(path).parts[:-1]
+    said, below = dict(zip(levels, parts, strict=False)), parts[len(levels) :]
     eyes = {eye for word in (said.get("eye", ""), *below) if (eye := eye_word(word))}
-    part = said.get("part", "").lower()
-    wrong = ""
-    if said.get("eye") and eye_word(said["eye"]) is None:
-        wrong = f"the eye {said['eye']} is neither OD nor OS"
-    elif len(eyes) > 1:
-        wrong = "its folders name both eyes"
-    elif part and part not in PARTS:
-        wrong = f"the part {part} is none of train, val and test"
-    if wrong:
+    if wrong := _wrong(said, eyes):
         survey.unknown(path, wrong)
         return []
     dataset = survey.options.get("dataset", "site")
@@ -79,9 +73,9 @@ def _pages(
     if "patient" in said:
         patient = f"{dataset}:{said['patient'].strip()}"
     pages = pages_of(survey, path)
-    place = "/".join(filter(None, (said.get("eye", ""), said.get("volume", ""), *below)))
-    if pages > 1:
-        place = "/".join(filter(None, (place, PurePosixPath(path).stem)))
+    place = [name for level, name in zip(levels, parts, strict=False) if level in _PLACE]
+    place += [*below, PurePosixPath(path).stem] if pages > 1 else below
+    whole = pages > 1 or "eye" in said or "volume" in said or below
     label = said["class"].strip()
     return [
         Candidate(
@@ -90,13 +84,25 @@ def _pages(
             dataset=dataset,
             patient=patient,
             eye=next(iter(eyes), ""),
-            volume=f"{patient}/{place}" if place else "",
+            volume="/".join((patient, *place)) if whole else "",
             label="" if label == survey.options.get("unlabelled") else label,
             device=survey.options.get("device", ""),
-            part=part,
+            part=said.get("part", "").lower(),
         )
         for frame in range(pages)
     ]
+
+
+def _wrong(said: dict[str, str], eyes: set[str]) -> str:
+    """Why the folders cannot be followed; empty where they can."""
+    part = said.get("part", "").lower()
+    if said.get("eye") and eye_word(said["eye"]) is None:
+        return f"the eye {said['eye']} is neither OD nor OS"
+    if len(eyes) > 1:
+        return "its folders name both eyes"
+    if part and part not in PARTS:
+        return f"the part {part} is none of train, val and test"
+    return ""
 
 
 def pages_of(survey: Survey, path: str) -> int:

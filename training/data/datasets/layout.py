@@ -82,19 +82,53 @@ def first_part(fits: Callable[[str], bool]) -> Callable[[Place], int | None]:
     return begins
 
 
-def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Positions in each volume by the natural order of the file names, then by frame."""
+def ranked(
+    survey: Survey, candidates: Sequence[Candidate], *, class_level: int | None = None
+) -> list[Candidate]:
+    """Positions in each volume by the natural order of the file names, then by frame.
+
+    Args:
+        survey: Is told of volumes without positions.
+        candidates: Of all volumes.
+        class_level: Which folder of a path is a class, counted from 0: it says nothing of the
+            order. Where a volume lies in several of them and two of its files have one name,
+            nobody knows the order. None where there is no such folder.
+    """
     volumes: dict[str, list[Candidate]] = {}
     for one in candidates:
-        volumes.setdefault(one.volume, []).append(one)
+        if one.volume:
+            volumes.setdefault(one.volume, []).append(one)
     position: dict[tuple[str, int], int] = {}
+    unknown: list[str] = []
     for members in volumes.values():
-        members.sort(key=lambda one: (natural_key(one.path), one.path, one.frame))
-        position |= {(one.path, one.frame): i for i, one in enumerate(members)}
+        names = {one.path: _without(one.path, class_level) for one in members}
+        if _one_order(names):
+            members.sort(key=lambda one: (natural_key(names[one.path]), one.path, one.frame))
+            position |= {(one.path, one.frame): i for i, one in enumerate(members)}
+        else:
+            unknown += [one.path for one in members]
+    if unknown:
+        text = (
+            f"{len(unknown)} B-scans are of volumes that lie in several class folders under the "
+            "same names: their order is not known."
+        )
+        survey.note("unknown-order", text, sorted(set(unknown)))
     return [
-        replace(one, bscan=position[one.path, one.frame]) if one.volume else one
-        for one in candidates
+        replace(one, bscan=position.get((one.path, one.frame), one.bscan)) for one in candidates
     ]
+
+
+def _without(path: str, level: int | None) -> str:
+    """The path without one of its folders."""
+    return "/".join(part for i, part in enumerate(PurePosixPath(path).parts) if i != level)
+
+
+def _one_order(names: Mapping[str, str]) -> bool:
+    """Whether the names without the class tell the files apart, be they of one suffix or not."""
+    if len({path.removesuffix(PurePosixPath(path).name) for path in names}) == 1:
+        return True
+    keys = [tuple(natural_key(str(PurePosixPath(name).with_suffix("")))) for name in names.values()]
+    return len(set(keys)) == len(keys)
 
 
 def own_patient(dataset: str, path: str, base: str) -> str:

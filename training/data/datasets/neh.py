@@ -68,7 +68,7 @@ def read(survey: Survey) -> list[Candidate]:
     if disagree:
         text = f"{len(disagree)} names disagree with {TABLE}, which rules."
         survey.note("names-disagree", text, disagree)
-    return ranked(candidates)
+    return ranked(survey, candidates, class_level=len(PurePosixPath(base).parts))
 
 
 def _is_class(name: str) -> bool:

@@ -85,6 +85,16 @@ def test_the_table_rules_over_names_and_the_difference_is_noted(tmp_path: Path) 
     assert "label CNV in the name, DRUSEN in data_information.csv line 6" in note.details[0]
 
 
+def test_a_volume_in_two_class_folders_is_ranked_without_them(tmp_path: Path) -> None:
+    names = ("CNV/12/OS/002_cnv.jpg", "DRUSEN/12/OS/001_cnv.jpg")
+    put(tmp_path, *names)
+    lines = [f"12,CNV,OS,cnv,{name},x" for name in names]
+    put_text(tmp_path, "data_information.csv", HEAD, *lines)
+    rows = taken("neh", tmp_path).rows
+    said = [(row.path, row.volume, row.bscan) for row in rows]
+    assert said == [(names[0], "neh:CNV_12/OS", 1), (names[1], "neh:CNV_12/OS", 0)]
+
+
 def test_labels_patients_files_and_lines_that_are_missing_are_listed(tmp_path: Path) -> None:
     tree(tmp_path, "9,CNV,OD,cnv,CNV/9/OD/001_cnv.jpg,x", leave="CNV/12/OS/001_cnv.jpg")
     put(tmp_path, f"{INNER}/{INNER}/CNV/3/OD/001_cnv.jpg", f"{INNER}/{INNER}/CNV/4/OD/1_amd.jpg")

@@ -37,6 +37,43 @@ def test_another_order_of_folders_is_an_option(tmp_path: Path) -> None:
     assert len(error.details) == 2
 
 
+def test_a_volume_sorted_into_classes_keeps_the_order_of_its_bscans(tmp_path: Path) -> None:
+    put(tmp_path, *(f"CNV/p1/OD/{i}.png" for i in (2, 4)))
+    put(tmp_path, *(f"NORMAL/p1/OD/{i}.png" for i in (1, 3, 10)))
+    report = taken("folder", tmp_path)
+    assert {row.volume for row in report.rows} == {"site:p1/OD"}
+    said = {row.path.partition("/p1/OD/")[2]: row.bscan for row in report.rows}
+    assert said == {"1.png": 0, "2.png": 1, "3.png": 2, "4.png": 3, "10.png": 4}
+    assert report.decisions == ()
+
+
+def test_names_that_come_again_in_another_class_folder_give_no_order(tmp_path: Path) -> None:
+    put(tmp_path, "CNV/p1/OD/1.png", "NORMAL/p1/OD/01.bmp", "NORMAL/p1/OD/2.png", "CNV/p2/OS/7.png")
+    report = taken("folder", tmp_path)
+    assert [(row.volume, row.bscan) for row in report.rows] == [
+        ("site:p1/OD", -1),
+        ("site:p2/OS", 0),
+        ("site:p1/OD", -1),
+        ("site:p1/OD", -1),
+    ]
+    (note,) = report.decisions
+    assert note.code == "unknown-order"
+    assert note.message.startswith("3 B-scans ")
+    assert note.details == ("CNV/p1/OD/1.png", "NORMAL/p1/OD/01.bmp", "NORMAL/p1/OD/2.png")
+
+
+def test_folders_of_part_and_any_keep_volumes_apart_but_make_none(tmp_path: Path) -> None:
+    put(tmp_path, "train/CNV/2019/p1/OD/1.png", "train/CNV/2020/p1/OD/1.png")
+    put(tmp_path, "test/CNV/2020/p1/OD/1.png", "test/CNV/2020/p1/1.png")
+    rows = taken("folder", tmp_path, options={"layout": "part/class/any/patient"}).rows
+    assert [(row.volume, row.bscan) for row in rows] == [
+        ("", -1),
+        ("site:p1/test/2020/OD", 0),
+        ("site:p1/train/2019/OD", 0),
+        ("site:p1/train/2020/OD", 0),
+    ]
+
+
 def test_pictures_of_unknown_patients_need_the_user_to_say_so(tmp_path: Path) -> None:
     put(tmp_path, "CNV/a.png", "NORMAL/b.png")
     assert refusal("folder", tmp_path).code == "missing-patients"
