@@ -4,6 +4,8 @@ People appear under several numbers, and data sets hold the same picture twice. 
 an identical picture, or pictures whose perceptual hashes are near, are one unit that a split never
 divides. Pictures without structure (black frames) say nothing about who was scanned and unite
 nobody.
+
+The lines for people name files alone: a refusal with such lines may end in a log.
 """
 
 from collections import defaultdict
@@ -199,8 +201,8 @@ def _volume_classes(group: Sequence[Row], codes: Mapping[str, str]) -> set[str]:
 
 
 def _line(group: Sequence[Row]) -> str:
-    return " = ".join(sorted({f"{row.name} of {row.patient}" for row in group}))
+    return " = ".join(sorted({row.name for row in group}))
 
 
 def _pair_line(one: Row, two: Row, bits: int) -> str:
-    return f"{one.name} of {one.patient} and {two.name} of {two.patient}: {bits} bits apart"
+    return f"{one.name} and {two.name}: {bits} bits apart"

@@ -1,4 +1,8 @@
-"""What a split says about itself: counts, copies, and warnings for people, as plain values."""
+"""What a split says about itself: counts, copies, and warnings for people, as plain values.
+
+Patients and files are named in ``splits.json`` alone. Warnings go on to logs and windows, so they
+count, and point there.
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -27,6 +31,7 @@ WARNINGS = {
     "part-without-class": "parts of folds lack a class; there are too few patients of it.",
 }
 """Code of each warning, and its sentence after the number of lines."""
+_POINTER = "see splits.json"
 
 
 def split_facts(
@@ -41,7 +46,8 @@ def split_facts(
         config: Classes and rules.
 
     Returns:
-        Plain values; ``warnings`` is a list of code, message and details, ready for `Events`.
+        Plain values; ``warnings`` is a list of code, message and details, ready for `Events`, and
+        ``listed`` has the lines that they count, by code.
     """
     rules = config.split
     codes = config.classes.codes
@@ -64,9 +70,12 @@ def split_facts(
         "united_by_copies": _united(duplicates.unit_by_copies),
         "united": _united(duplicates.unit),
         "patients_of_several_classes": _capped(several),
-        "featureless": _capped(duplicates.featureless),
     }
-    return {**facts, "warnings": _warnings(duplicates, facts, counts, codes)}
+    listed = _listed(duplicates)
+    numbers = {code: one["count"] for code, one in listed.items()}
+    numbers["left-out-patients"] = len(patients - placed)
+    warnings = _warnings(numbers, _missing(counts, codes))
+    return {**facts, "listed": listed, "warnings": warnings}
 
 
 def _fold_counts(selected: Selected, fold: Fold, codes: Sequence[str]) -> dict[str, Any]:
@@ -92,29 +101,32 @@ def _fold_counts(selected: Selected, fold: Fold, codes: Sequence[str]) -> dict[s
     return {"parts": result, "left_out": int(np.count_nonzero(~of_parts.any(axis=0)))}
 
 
-def _warnings(
-    duplicates: Duplicates,
-    facts: dict[str, Any],
-    counts: Sequence[dict[str, Any]],
-    codes: Sequence[str],
-) -> list[dict[str, Any]]:
-    found: dict[str, Sequence[str]] = {
+def _listed(duplicates: Duplicates) -> dict[str, dict[str, Any]]:
+    """What the warnings about pictures count, by their code: it names files."""
+    found = {
         "mixed-up-labels": duplicates.mixed,
         "duplicate-across-classes": duplicates.across_volumes,
         "shared-pictures": duplicates.shared,
         "near-duplicates": duplicates.near,
         "featureless": duplicates.featureless,
-        "left-out-patients": facts["left_out_patients"],
-        "part-without-class": _missing(counts, codes),
     }
+    return {code: _capped(lines) for code, lines in found.items()}
+
+
+def _warnings(numbers: dict[str, int], missing: Sequence[str]) -> list[dict[str, Any]]:
+    """Warnings that name nobody; details are where to look.
+
+    Args:
+        numbers: How many there are, by code.
+        missing: Lines about parts without a class; they hold no name.
+    """
+    details = {code: [_POINTER] for code in numbers}
+    details["part-without-class"] = list(missing[:MOST_LINES])
+    counts = {**numbers, "part-without-class": len(missing)}
     return [
-        {
-            "code": code,
-            "message": f"{len(found[code])} {sentence}",
-            "details": list(found[code][:MOST_LINES]),
-        }
+        {"code": code, "message": f"{counts[code]} {sentence}", "details": details[code]}
         for code, sentence in WARNINGS.items()
-        if found[code]
+        if counts[code]
     ]
 
 

@@ -133,10 +133,11 @@ def test_patients_who_share_pictures_are_never_divided() -> None:
     assert split.facts["united"] == [sorted(group)]
     assert split.facts["united_by_copies"] == [["site:CNV-0", "site:DRUSEN-3"]]
     assert (split.facts["patients"], split.facts["units"]) == (24, 22)
-    assert len(warned(split, "shared-pictures")["details"]) == 1
-    assert warned(split, "near-duplicates")["details"] == [
-        "DRUSEN-3/DRUSEN-91.png of site:DRUSEN-3 and NORMAL-5/NORMAL-91.png of site:NORMAL-5: "
-        "20 bits apart"
+    assert warned(split, "shared-pictures")["message"].startswith("1 pictures belong to several")
+    assert split.facts["listed"]["shared-pictures"]["count"] == 1
+    assert warned(split, "near-duplicates")["message"].startswith("1 pairs of pictures")
+    assert split.facts["listed"]["near-duplicates"]["lines"] == [
+        "DRUSEN-3/DRUSEN-91.png and NORMAL-5/NORMAL-91.png: 20 bits apart"
     ]
     assert drawn(rows, split={"near_duplicate_bits": 8}).facts["units"] == 23
 
@@ -148,13 +149,16 @@ def test_a_few_pictures_under_two_labels_warn_and_many_are_refused() -> None:
         rows.append(row("DRUSEN-0", "DRUSEN", 90 + k, sha256=f"s{k}", phash=far_hash(f"s{k}")))
     warning = warned(drawn(rows), "mixed-up-labels")
     assert warning["message"].startswith("2 pictures stand under several classes")
-    assert all(line.endswith(": CNV, DRUSEN") for line in warning["details"])
+    lines = drawn(rows).facts["listed"]["mixed-up-labels"]["lines"]
+    assert len(lines) == 2
+    assert all(line.endswith(": CNV, DRUSEN") for line in lines)
     copies = [
         replace(one, label="CNV", path="x" + one.path) for one in rows if "NORMAL" in one.path
     ]
     error = refused(rows + copies)
     assert error.code == "mixed-up-labels"
     assert len(error.details) == 42
+    assert not any("site:" in line for line in error.details)
 
 
 def test_a_patient_under_another_name_in_another_class_is_reported() -> None:
@@ -164,7 +168,9 @@ def test_a_patient_under_another_name_in_another_class_is_reported() -> None:
         row("CNV-1", "NORMAL", 90, volume_label="CNV", **more),
         row("DRUSEN-1", "NORMAL", 90, volume_label="DRUSEN", **more),
     ]
-    assert len(warned(drawn(rows), "duplicate-across-classes")["details"]) == 1
+    split = drawn(rows)
+    assert warned(split, "duplicate-across-classes")["message"].startswith("1 pictures stand in")
+    assert split.facts["listed"]["duplicate-across-classes"]["count"] == 1
 
 
 def test_patients_without_a_label_train_only_and_take_no_part_in_the_test() -> None:
