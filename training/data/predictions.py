@@ -2,6 +2,8 @@
 
 import io
 import json
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ from numpy.typing import NDArray
 
 from training.errors import TrainingError
 from training.files import write_whole
+
+SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,12 +37,17 @@ class Predictions:
 
 
 _ARRAYS = ("rows", "labels", "logits", "embeddings")
+_DAMAGE = (
+    OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
 
 
 def save_predictions(path: Path, predictions: Predictions) -> None:
     """Write answers as npz without pickled values."""
     buffer = io.BytesIO()
-    text = np.frombuffer(json.dumps(predictions.facts).encode(), dtype=np.uint8)
+    facts = {"schema": SCHEMA, **predictions.facts}
+    text = np.frombuffer(json.dumps(facts).encode(), dtype=np.uint8)
     arrays: dict[str, Any] = {name: getattr(predictions, name) for name in _ARRAYS}
     np.savez_compressed(buffer, facts=text, **arrays)
     write_whole(path, buffer.getvalue())
@@ -48,16 +57,23 @@ def load_predictions(path: Path, *, split_sha256: str) -> Predictions:
     """Read what `save_predictions` wrote.
 
     Raises:
-        TrainingError: ``bad-predictions``: missing, damaged or of another split.
+        TrainingError: ``bad-predictions``: missing, damaged, of another version or split.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            facts = json.loads(file["facts"].tobytes())
-            ready = Predictions(
-                file["rows"], file["labels"], file["logits"], file["embeddings"], facts
-            )
-    except (OSError, ValueError, KeyError) as error:
+        with zipfile.ZipFile(path) as file:
+            facts: dict[str, Any] = dict(json.loads(_array(file, "facts").tobytes()))
+            arrays = {name: _array(file, name) for name in _ARRAYS}
+        schema, split = facts.pop("schema"), facts["split_sha256"]
+    except _DAMAGE as error:
         raise TrainingError("bad-predictions", f"{path.name} cannot be read.") from error
-    if facts["split_sha256"] != split_sha256:
+    if schema != SCHEMA:
+        raise TrainingError("bad-predictions", f"{path.name} was written by another version.")
+    if split != split_sha256:
         raise TrainingError("bad-predictions", f"{path.name} belongs to another split.")
-    return ready
+    return Predictions(**arrays, facts=facts)
+
+
+def _array(file: zipfile.ZipFile, name: str) -> NDArray[Any]:
+    """One array, its bytes checked by the archive before they are understood."""
+    stored: NDArray[Any] = np.load(io.BytesIO(file.read(f"{name}.npy")), allow_pickle=False)
+    return stored
