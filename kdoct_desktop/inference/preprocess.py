@@ -9,6 +9,8 @@ and the cut-out is averaged down to the size of the network. The cut-out is a bo
 an activation map is laid back exactly.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +32,7 @@ __all__ = [
     "preprocess",
     "preprocessing_hash",
     "unit_picture",
+    "unit_pictures",
     "unview",
     "view",
     "without_wedges",
@@ -64,6 +67,23 @@ def preprocess(bscan: Grey, spec: InputSpec) -> tuple[NDArray[np.float32], Box]:
 
 def unit_picture(bscan: Grey, spec: InputSpec) -> tuple[NDArray[np.float32], Box]:
     """The input before mean and deviation: float32 from 0 to 1, axes (row, column), and its box."""
+    pictures, box = unit_pictures(bscan, spec, [(spec.height, spec.width)])
+    return pictures[0], box
+
+
+def unit_pictures(
+    bscan: Grey, spec: InputSpec, sizes: Sequence[tuple[int, int]]
+) -> tuple[list[NDArray[np.float32]], Box]:
+    """`unit_picture` at several sizes, to the bit; all but the averaging is done once.
+
+    Args:
+        bscan: uint8 grey values, axes (depth, ascan).
+        spec: What the network wants; its size is not looked at.
+        sizes: Rows and columns of each picture.
+
+    Returns:
+        float32 pictures from 0 to 1, axes (row, column), and the box that they all show.
+    """
     if bscan.ndim != 2 or bscan.dtype != np.uint8 or min(bscan.shape) < 2:
         raise ValueError("a B-scan is a uint8 array with axes (depth, ascan)")
     picture = np.ascontiguousarray(bscan)
@@ -75,12 +95,12 @@ def unit_picture(bscan: Grey, spec: InputSpec) -> tuple[NDArray[np.float32], Box
         picture = without_graphics(picture, low, high)
     top, bottom = _tissue_rows(picture, valid, (low, high), spec)
     box = (top, bottom, 0, picture.shape[1])
-    small = area_average(picture[top:bottom], spec.height, spec.width)
+    small = [area_average(picture[top:bottom], rows, columns) for rows, columns in sizes]
     if not spec.normalise:
-        return small.astype(np.float32) / np.float32(255 * FINE), box
+        return [one.astype(np.float32) / np.float32(255 * FINE) for one in small], box
     # few levels, many pixels: the line is worked out for each level and looked up for each pixel
     line = _pinned(_LEVELS, (low * FINE, middle * FINE, high * FINE), spec.middle)
-    return np.take(line, small), box
+    return [np.take(line, one) for one in small], box
 
 
 def view(tensor: NDArray[np.float32], name: str) -> NDArray[np.float32]:

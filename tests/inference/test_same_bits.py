@@ -7,6 +7,7 @@ The pictures are drawn in integers, so they are the same everywhere. The real on
 import csv
 import hashlib
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from kdoct_desktop.inference.preprocess import InputSpec, preprocess
+from kdoct_desktop.inference.preprocess import InputSpec, preprocess, unit_picture, unit_pictures
 from kdoct_desktop.inference.quality import measure
 from tests.inference.test_preprocess import drawn_bscan
 
@@ -77,6 +78,19 @@ PICTURES = {
 def test_preparation_gives_the_bits_that_it_gave_when_it_was_released(name: str) -> None:
     picture, released = PICTURES[name]
     assert digest(iter([picture]), list(SPECS.values())) == released
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_several_sizes_at_once_have_the_bits_of_each_alone(name: str) -> None:
+    sizes = [(one.height, one.width) for one in SPECS.values()]
+    picture = PICTURES[name][0]
+    for spec in (SPECS["shipped"], *list(SPECS.values())[4:]):
+        together, shown = unit_pictures(picture, spec, sizes)
+        for (height, width), one in zip(sizes, together, strict=True):
+            alone, box = unit_picture(picture, replace(spec, height=height, width=width))
+            assert one.dtype == alone.dtype
+            assert one.tobytes() == alone.tobytes()
+            assert shown == box
 
 
 def test_real_b_scans_give_the_bits_that_they_gave_when_the_model_was_made() -> None:

@@ -2,7 +2,7 @@
 
 For each B-scan there is the picture that the network sees (*exact*, 16 bits) and one at a larger
 size that random views are cropped from (*enlarged*, 8 bits), both made by the desktop's
-`unit_picture`. They are found by the hash of the B-scan's grey values, in a folder named after the
+`unit_pictures`. They are found by the hash of the B-scan's grey values, in a folder named after the
 preprocessing and the sizes: another preprocessing is another folder, more rows are more blocks,
 and nothing is ever rebuilt or changed in place. See `cache_build` for how several processes fill
 it and `cache_block` for the files.
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kdoct_desktop.inference.preprocess import InputSpec, preprocessing_hash
 from training.data.cache_block import Block, Sizes, open_block
-from training.data.cache_build import Builder, Index, usable_cores
+from training.data.cache_build import Builder, Index
 from training.data.manifest import Row
 from training.errors import TrainingError
 from training.events import Events, Silent
@@ -84,7 +84,6 @@ def open_cache(
     *,
     enlarged: tuple[int, int],
     events: Events = Silent(),  # noqa: B008 - it holds nothing
-    threads: int = 0,
 ) -> Cache:
     """Open the cache for some rows, making what is missing.
 
@@ -97,7 +96,6 @@ def open_cache(
         spec: What the network sees.
         enlarged: Rows and columns of the enlarged pictures, see `augment.enlarged_size`.
         events: Is told how many pictures are ready.
-        threads: That make pictures; 0 takes the number of cores.
 
     Raises:
         TrainingError: ``unreadable-file`` or ``changed-file`` with the list of all such B-scans;
@@ -111,7 +109,7 @@ def open_cache(
     unique = {row.sha256: row for row in reversed(rows)}
     ordered = sorted(unique.values(), key=lambda row: (row.path, row.frame))
     builder = Builder(index, place, root, spec=spec, sizes=sizes)
-    builder.build(ordered, threads=threads or usable_cores(), events=events)
+    builder.build(ordered, events=events)
     return Cache(sizes, [row.sha256 for row in rows], index)
 
 

@@ -14,14 +14,14 @@ import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 from filelock import FileLock, Timeout
 
-from kdoct_desktop.inference.preprocess import InputSpec, unit_picture
+from kdoct_desktop.inference.preprocess import InputSpec, unit_pictures
 from training.data.cache_block import SUFFIX, Pair, Sizes, draft_of, read_keys, write_block
 from training.data.manifest import Row
 from training.data.read_picture import picture_sha256, read_picture
@@ -79,13 +79,12 @@ class Builder:
         self._folder = folder
         self._root = root
         self._spec = spec
-        self._enlarged = replace(spec, height=sizes.enlarged[0], width=sizes.enlarged[1])
         self._sizes = sizes
         self._problems: dict[str, _Problem] = {}
         self._ready = 0
         self._tell: Callable[[], None] = lambda: None
 
-    def build(self, rows: Sequence[Row], *, threads: int, events: Events) -> None:
+    def build(self, rows: Sequence[Row], *, events: Events) -> None:
         """Make every picture of `rows` (each key once) that is missing.
 
         Raises:
@@ -98,7 +97,7 @@ class Builder:
             return
         self._check_disk(len(missing))
         self._tell = lambda: events.progress(self._ready, len(rows), _STEP)
-        pool = ThreadPoolExecutor(threads, thread_name_prefix="cache")
+        pool = ThreadPoolExecutor(usable_cores(), thread_name_prefix="cache")
         try:
             self._all_chunks(_chunks(rows), pool)
         finally:
@@ -181,15 +180,16 @@ class Builder:
             return _Problem(error.code, error.message)
         if picture_sha256(picture) != row.sha256:
             return _Problem("changed-file", f"{row.name} is not what it was in the manifest.")
-        large = unit_picture(picture, self._enlarged)[0]
-        exact = unit_picture(picture, self._spec)[0]
+        (large, exact), _ = unit_pictures(
+            picture, self._spec, [self._sizes.enlarged, self._sizes.exact]
+        )
         return (
             np.floor(large * np.float32(255.0) + np.float32(0.5)).astype(np.uint8),
             np.floor(exact.astype(np.float64) * 65535.0 + 0.5).astype(np.uint16),
         )
 
     def _missing(self, rows: Sequence[Row]) -> list[Row]:
-        """Rows without a picture and without a known problem."""
+        """Rows without a picture."""
         return [row for row in rows if row.sha256 not in self._index.places]
 
     def _lock(self, name: str, seconds: float) -> FileLock:

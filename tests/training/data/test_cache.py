@@ -4,13 +4,16 @@ import errno
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from kdoct_desktop.inference.preprocess import unit_picture
+from kdoct_desktop.inference.preprocess import InputSpec, unit_picture, unit_pictures
 from tests.training.data.cached import LARGE, SPEC, data, drawn, opened, right, row, spied
+from tests.training.drawn import Grey
+from training.data import cache_build
 from training.data.cache import cache_name, open_cache
 from training.data.cache_block import Sizes, read_keys
 from training.errors import TrainingError
@@ -22,6 +25,20 @@ def test_pictures_are_those_of_the_desktops_preprocessing(tmp_path: Path) -> Non
     cache = opened(tmp_path, rows)
     assert (len(cache), cache.size, cache.enlarged_size) == (5, (32, 48), LARGE)
     right(cache, [0, 1, 2, 3, 4])
+
+
+def test_a_picture_is_prepared_once_for_both_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def preparing(picture: Grey, spec: InputSpec, sizes: list[tuple[int, int]]) -> Any:
+        asked.append(sizes)
+        return unit_pictures(picture, spec, sizes)
+
+    monkeypatch.setattr(cache_build, "unit_pictures", preparing)
+    opened(tmp_path, data(tmp_path, 2))
+    assert asked == [[LARGE, (32, 48)]] * 2
 
 
 def test_row_indices_count_in_the_rows_as_they_were_given(tmp_path: Path) -> None:

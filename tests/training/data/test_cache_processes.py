@@ -32,7 +32,7 @@ def slow(*words):
     return plain(*words)
 cache_build.read_picture = slow
 rows = read_manifest(root / "manifest.csv").rows[int(sys.argv[3]) :]
-open_cache(root / "cache", root, rows, InputSpec(32, 48), enlarged=(36, 54), threads=1)
+open_cache(root / "cache", root, rows, InputSpec(32, 48), enlarged=(36, 54))
 print("finished", flush=True)
 """
 
