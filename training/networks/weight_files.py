@@ -1,6 +1,5 @@
 """Files with weights: safetensors and PyTorch's, read without running anything in them."""
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +7,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load
+from safetensors.torch import load_file
 from torch import Tensor
 
 from training.errors import TrainingError
+from training.files import file_sha256
 from training.networks.checkpoint import read_best
 
 _RUN = "model.json"
@@ -51,20 +51,39 @@ def read_weights(path: Path) -> WeightFile:
     Raises:
         TrainingError: ``no-such-weights``, ``damaged-weights``, or ``tampered-model`` for a run.
     """
-    for place in (path, path / "best", path.parent):
-        if (place / _RUN).is_file() and (place != path.parent or path.is_file()):
-            tensors, facts = read_best(place)
-            return WeightFile(tensors, facts, str(facts["weights"]), str(facts["weights_sha256"]))
+    for place in (path, path / "best"):
+        if (place / _RUN).is_file():
+            return _of_run(*read_best(place))
     file = _find(path)
-    data = file.read_bytes()
+    if _named_by_run(file):
+        return _of_run(*read_best(file.parent))
     safe = file.suffix == ".safetensors"
     return WeightFile(
-        tensors=_safetensors(data, file) if safe else _pytorch(file),
+        tensors=_safetensors(file) if safe else _pytorch(file),
         facts=None,
         file=file.name,
-        sha256=hashlib.sha256(data).hexdigest(),
+        sha256=file_sha256(file),
         licence=_stated_licence(file.parent / "config.json"),
     )
+
+
+def _of_run(tensors: dict[str, Tensor], facts: dict[str, Any]) -> WeightFile:
+    """What `read_best` found."""
+    return WeightFile(tensors, facts, str(facts["weights"]), str(facts["weights_sha256"]))
+
+
+def _named_by_run(file: Path) -> bool:
+    """Whether the description of a run beside a file speaks of this very file.
+
+    A damaged one may: it is left to `read_best`, which refuses it.
+    """
+    try:
+        facts = json.loads((file.parent / _RUN).read_text("utf-8"))
+    except FileNotFoundError:
+        return False
+    except ValueError:
+        return True
+    return isinstance(facts, dict) and facts.get("weights") == file.name
 
 
 def _find(path: Path) -> Path:
@@ -90,9 +109,9 @@ def _find(path: Path) -> Path:
     )
 
 
-def _safetensors(data: bytes, file: Path) -> dict[str, Tensor]:
+def _safetensors(file: Path) -> dict[str, Tensor]:
     try:
-        tensors: dict[str, Tensor] = load(data)
+        tensors: dict[str, Tensor] = load_file(file)
     except SafetensorError as error:
         raise _damaged(file) from error
     return tensors

@@ -16,6 +16,7 @@ from training.networks.checkpoint import save_best
 from training.networks.initial_weights import InitialWeights, load_start
 from training.networks.lite2 import lite2_file
 from training.networks.models import Network, Teacher, build_student, build_teacher
+from training.networks.weight_files import read_weights
 from training.recipe import STUDENT, TEACHER
 
 RESOURCES = Path(__file__).parents[3] / "resources"
@@ -234,6 +235,28 @@ def test_unknown_classes_start_the_head_anew_and_say_so(earlier: tuple[Path, Net
     weights = load_start(student, folder)
     assert torch.equal(student.head.weight, head)
     assert weights.left == ("head: starts anew, the classes are not known",)
+
+
+def test_a_named_file_beside_a_run_is_taken_itself(earlier: tuple[Path, Network]) -> None:
+    folder, _ = earlier
+    other = published_state("test_efficientnet")
+    save_file(other, folder / "best" / "other.safetensors")
+    file = read_weights(folder / "best" / "other.safetensors")
+    assert (file.file, file.facts) == ("other.safetensors", None)
+    assert all(torch.equal(tensor, other[name]) for name, tensor in file.tensors.items())
+    (own,) = (folder / "best").glob("weights-*.safetensors")
+    assert (read_weights(own).facts or {})["fold"] == 2
+
+
+def test_a_description_that_does_not_name_the_file_says_nothing_about_it(tmp_path: Path) -> None:
+    save_file(published_state(), tmp_path / "model.safetensors")
+    for other in ("[1, 2]", '{"layers": 3}'):
+        (tmp_path / "model.json").write_text(other)
+        assert read_weights(tmp_path / "model.safetensors").facts is None
+    (tmp_path / "model.json").write_text('{"weights": "model.safet')
+    with pytest.raises(TrainingError) as refused:
+        read_weights(tmp_path / "model.safetensors")
+    assert refused.value.code == "tampered-model"
 
 
 def test_tampered_weights_of_a_run_are_refused(earlier: tuple[Path, Network]) -> None:
