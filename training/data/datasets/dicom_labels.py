@@ -77,8 +77,8 @@ def label_scans(survey: Survey, table: Table, scans: Sequence[Scan]) -> list[Mar
     if key is None or table.column("label") is None:
         raise TrainingError(
             "missing-column",
-            f"{table.name} needs a column label and one of {', '.join(KEYS)}; it has these.",
-            table.columns,
+            f"The first line of {table.name} must name a column label and one of "
+            f"{', '.join(KEYS)}.",
         )
     places = _places(scans, key)
     desk = _Desk(scans, [Marks() for _ in scans])

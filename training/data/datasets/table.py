@@ -57,8 +57,7 @@ class Table:
         if missing:
             raise TrainingError(
                 "missing-column",
-                f"{self.name} has no column {', '.join(missing)}; it has these.",
-                self.columns,
+                f"The first line of {self.name} names no column {', '.join(missing)}.",
             )
         return tuple(column for column in found if column is not None)
 
