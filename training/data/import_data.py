@@ -8,7 +8,7 @@ import os
 import queue
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -170,7 +170,7 @@ def _read(survey: Survey, candidates: Sequence[Candidate], threads: int) -> list
     for one in candidates:
         files.setdefault(one.path, []).append(one)
     fundi = sorted({one.fundus for one in candidates if one.fundus})
-    work = _Work(survey.root)
+    work = _Work(survey.root, survey.sole)
     total = len(candidates) + len(fundi)
     with ThreadPoolExecutor(threads) as pool:
         try:
@@ -190,8 +190,9 @@ def _read(survey: Survey, candidates: Sequence[Candidate], threads: int) -> list
 class _Work:
     """What the threads do; results come back one by one, so that one thread alone reports."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, sole: Collection[str]) -> None:
         self._root = root
+        self._sole = sole
         self._done: queue.SimpleQueue[Row | str | TrainingError] = queue.SimpleQueue()
         self.stop = threading.Event()
         self.rows: list[Row] = []
@@ -202,7 +203,8 @@ class _Work:
             if self.stop.is_set():
                 return
             try:
-                picture = read_picture(self._root, one.path, one.frame)
+                only = one.path in self._sole and one.frame == 0
+                picture = read_picture(self._root, one.path, None if only else one.frame)
                 self._done.put(_row(one, picture_sha256(picture), perceptual_hash(picture)))
             except TrainingError as error:
                 self._done.put(error)

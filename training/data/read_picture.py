@@ -11,6 +11,7 @@ import hashlib
 import tempfile
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -23,8 +24,8 @@ from kdoct_desktop.domain.volume import OctVolume
 from kdoct_desktop.io import image_pixels
 from kdoct_desktop.io.child import Workspace
 from kdoct_desktop.io.limits import Limits
-from kdoct_desktop.io.readers import open_volumes
 from training.data import metaimage
+from training.data.dicom_volumes import State, dicom_volumes, state_of
 from training.data.npz_frames import NpzFrames
 from training.errors import TrainingError
 
@@ -39,14 +40,15 @@ _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0"
 _FUNDUS_MODES = {"L", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
 
 
-def read_picture(root: Path, path: str, frame: int = 0) -> Grey:
+def read_picture(root: Path, path: str, frame: int | None = 0) -> Grey:
     """One B-scan.
 
     Args:
         root: Data folder.
         path: File relative to it with forward slashes; an array of an npz archive after ``::``.
         frame: Page of a picture file, first index of an npz array, z of a MetaImage, or B-scan of
-            a DICOM file in the order in which `dicom_volumes` gives them.
+            a DICOM file in the order in which `dicom_volumes` gives them. None means the only
+            B-scan: a file of several is refused.
 
     Returns:
         uint8 grey values, axes (depth, ascan), that may be written to.
@@ -55,7 +57,7 @@ def read_picture(root: Path, path: str, frame: int = 0) -> Grey:
         TrainingError: ``unreadable-file``: missing, damaged, of no known kind, no grey picture.
     """
     name = f"{path} #{frame}" if frame else path
-    return _guarded(name, lambda: _checked(_read(_full(root, path), _array(path), frame)))
+    return _guarded(name, lambda: _checked(_read(_file(root, path), frame)))
 
 
 def count_frames(root: Path, path: str) -> int:
@@ -64,16 +66,7 @@ def count_frames(root: Path, path: str) -> int:
     Raises:
         TrainingError: ``unreadable-file``.
     """
-    return _guarded(path, lambda: _count(_full(root, path), _array(path)))
-
-
-def dicom_volumes(root: Path, path: str) -> tuple[OctVolume, ...]:
-    """All volumes of one DICOM file; the last file of each thread stays open.
-
-    Raises:
-        TrainingError: ``unreadable-file``: any part of it was refused.
-    """
-    return _guarded(path, lambda: _volumes(_full(root, path)))
+    return _guarded(path, lambda: _count(_file(root, path)))
 
 
 def read_fundus(root: Path, path: str) -> Grey:
@@ -126,27 +119,47 @@ def _full(root: Path, path: str) -> Path:
     return root / relative
 
 
-def _array(path: str) -> str:
-    return path.partition(ARRAY_MARK)[2]
-
-
 def _checked(picture: Grey) -> Grey:
     if picture.ndim != 2 or min(picture.shape) < _SMALLEST:
         raise IngestError("not-an-oct-picture", "The picture is too small to be a B-scan.")
     return picture if picture.flags.writeable else picture.copy()
 
 
-def _read(path: Path, array: str, frame: int) -> Grey:
-    if not 0 <= frame < _count(path, array):
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file, looked at once.
+
+    Attributes:
+        state: Changes with the file.
+        kind: ``picture``, ``metaimage``, ``dicom`` or ``npz``.
+        array: Name of the array of an npz archive.
+    """
+
+    state: State
+    kind: str
+    array: str
+
+
+def _file(root: Path, path: str) -> _File:
+    full, array = _full(root, path), path.partition(ARRAY_MARK)[2]
+    state = state_of(full)
+    return _File(state, "npz" if array else _kind(*state), array)
+
+
+def _read(file: _File, frame: int | None) -> Grey:
+    count = _count(file)
+    if frame is None and count > 1:
+        raise IngestError("several-bscans", f"It holds {count} B-scans; a frame must say which.")
+    at = frame or 0
+    if not 0 <= at < count:
         raise IngestError("truncated-file", "The file holds fewer B-scans.")
-    if array:
-        return _archive(path, array).read(frame)
-    kind = _kind(path)
-    if kind == "metaimage":
-        return metaimage.read_bscan(path, _meta_header(*_state(path)), frame)
-    if kind == "dicom":
-        return _bscan(_volumes(path), frame)
-    asked = {"path": str(path), "indices": [frame]}
+    if file.kind == "npz":
+        return _archive(file).read(at)
+    if file.kind == "metaimage":
+        return metaimage.read_bscan(file.state[0], _meta_header(*file.state), at)
+    if file.kind == "dicom":
+        return _bscan(dicom_volumes(file.state), at)
+    asked = {"path": str(file.state[0]), "indices": [at]}
     (message, pixels), = image_pixels.read_frames(_workspace(), asked)  # fmt: skip
     rows, columns = (int(length) for length in message["shape"])
     return np.asarray(pixels, dtype=np.uint8).reshape(rows, columns)
@@ -160,35 +173,30 @@ def _bscan(volumes: tuple[OctVolume, ...], frame: int) -> Grey:
     raise IngestError("truncated-file", "The file holds fewer B-scans.")
 
 
-def _count(path: Path, array: str) -> int:
-    if array:
-        return _archive(path, array).frames
-    kind = _kind(path)
-    if kind == "metaimage":
-        return _meta_header(*_state(path)).bscans
-    if kind == "dicom":
-        return sum(volume.bscan_count for volume in _volumes(path))
-    return _pages(*_state(path))
+def _count(file: _File) -> int:
+    if file.kind == "npz":
+        return _archive(file).frames
+    if file.kind == "metaimage":
+        return _meta_header(*file.state).bscans
+    if file.kind == "dicom":
+        return sum(volume.bscan_count for volume in dicom_volumes(file.state))
+    return _pages(*file.state)
 
 
-def _kind(path: Path) -> str:
+@functools.lru_cache(maxsize=256)
+def _kind(path: Path, size: int, changed: int) -> str:
     """What the first bytes say; the name does not count."""
+    del size, changed
     with path.open("rb") as stream:
         head = stream.read(512)
     if head[128:132] == b"DICM":
         return "dicom"
     if head.startswith(_PICTURES):
-        return "jpeg" if head.startswith(b"\xff\xd8") else "picture"
+        return "picture"
     if metaimage.is_metaimage(head):
         return "metaimage"
     text = "The file is empty." if not head else "The file is in no format that is read."
     raise IngestError("not-recognised", text)
-
-
-def _state(path: Path) -> tuple[Path, int, int]:
-    """A key that changes with the file."""
-    state = path.stat()
-    return path, state.st_size, state.st_mtime_ns
 
 
 @functools.lru_cache(maxsize=256)
@@ -211,35 +219,19 @@ def _workspace() -> Workspace:
 
 
 class _Last(threading.local):
-    """What this thread opened last, so that neighbouring frames are not decoded again."""
+    """The archive that this thread opened last, so that it goes on where it stands."""
 
-    volumes: tuple[tuple[Path, int, int], tuple[OctVolume, ...]] | None = None
-    archive: tuple[tuple[tuple[Path, int, int], str], NpzFrames] | None = None
+    archive: tuple[tuple[State, str], NpzFrames] | None = None
 
 
 _last = _Last()
 
 
-def _volumes(path: Path) -> tuple[OctVolume, ...]:
-    if _kind(path) != "dicom":
-        raise IngestError("not-dicom", "The file is no DICOM file.")
-    key = _state(path)
-    if _last.volumes is None or _last.volumes[0] != key:
-        opened = open_volumes(path)
-        if opened.problems:
-            raise IngestError(opened.problems[0].code, opened.problems[0].message)
-        found = tuple(volume for study in opened.studies for volume in study.volumes)
-        if not found:
-            raise IngestError("empty-input", "The file holds no B-scan.")
-        _last.volumes = key, found
-    return _last.volumes[1]
-
-
-def _archive(path: Path, array: str) -> NpzFrames:
-    key = (_state(path), array)
+def _archive(file: _File) -> NpzFrames:
+    key = (file.state, file.array)
     if _last.archive is None or _last.archive[0] != key:
         if _last.archive is not None:
             _last.archive[1].close()
             _last.archive = None
-        _last.archive = key, NpzFrames(path, array, _LIMITS)
+        _last.archive = key, NpzFrames(file.state[0], file.array, _LIMITS)
     return _last.archive[1]

@@ -13,13 +13,8 @@ from PIL import Image
 from kdoct_desktop.io.readers import open_volumes
 from tests.io.dicom_files import opt, save
 from tests.training.drawn import normal_bscan
-from training.data.read_picture import (
-    count_frames,
-    dicom_volumes,
-    picture_sha256,
-    read_fundus,
-    read_picture,
-)
+from training.data.dicom_volumes import dicom_volumes, state_of
+from training.data.read_picture import count_frames, picture_sha256, read_fundus, read_picture
 from training.errors import TrainingError
 
 PICTURE = normal_bscan(depth=60, ascans=80)[0]
@@ -67,6 +62,15 @@ def test_pages_of_a_tiff_are_frames(tmp_path: Path) -> None:
     assert count_frames(tmp_path, "a.tif") == 3
     assert np.array_equal(read_picture(tmp_path, "a.tif", 2), np.roll(PICTURE, 2, axis=1))
     assert "a.tif #3" in refused(tmp_path, "a.tif", 3)
+
+
+def test_the_only_bscan_of_a_file_of_several_is_refused(tmp_path: Path) -> None:
+    pages = [Image.fromarray(np.roll(PICTURE, shift, axis=1)) for shift in range(2)]
+    pages[0].save(tmp_path / "two.tif", save_all=True, append_images=pages[1:])
+    pages[0].save(tmp_path / "one.tif")
+    assert np.array_equal(read_picture(tmp_path, "one.tif", None), PICTURE)
+    with pytest.raises(TrainingError, match=r"two\.tif cannot be read: It holds 2 B-scans"):
+        read_picture(tmp_path, "two.tif", None)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
@@ -182,9 +186,9 @@ def test_a_metaimage_that_is_not_what_it_says_is_refused(
 def test_dicom_frames_are_the_desktops(tmp_path: Path) -> None:
     voxels = np.stack([PICTURE, PICTURE // 2, PICTURE // 3])
     save(opt(voxels), tmp_path / "scan")
-    volumes = dicom_volumes(tmp_path, "scan")
+    volumes = dicom_volumes(state_of(tmp_path / "scan"))
     assert [volume.bscan_count for volume in volumes] == [3]
-    assert dicom_volumes(tmp_path, "scan") is volumes, "decoded once"
+    assert dicom_volumes(state_of(tmp_path / "scan")) is volumes, "decoded once"
     for frame in range(3):
         assert np.array_equal(read_picture(tmp_path, "scan", frame), voxels[frame])
     refused(tmp_path, "scan", 3)

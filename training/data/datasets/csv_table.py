@@ -21,7 +21,7 @@ from training.data.datasets.table import (
     read_table,
     site_secret,
 )
-from training.data.read_picture import ARRAY_MARK, count_frames
+from training.data.read_picture import ARRAY_MARK
 from training.errors import TrainingError
 
 NEEDED = ("path", "label", "patient")
@@ -39,15 +39,21 @@ OPTIONS = {
     "pseudonyms": "yes: put a hash in place of the patient's identifier",
     "salt": "file in the data folder with a secret that makes these hashes hard to guess",
 }
-_SEVERAL = (".tif", ".tiff", ".mhd", ".dcm")
 
 
 @dataclass(frozen=True, slots=True)
 class _Columns:
-    """Where the fields come from: a column, or the same value everywhere."""
+    """Where the fields come from: a column, or the same value everywhere.
+
+    Attributes:
+        columns: Column of each field that has one.
+        values: Fields that are the same in every line.
+        salt: Goes into the hashes of patients; None where their identifiers stay as they are.
+    """
 
     columns: dict[str, str]
     values: dict[str, str]
+    salt: str | None
 
     def value(self, line: Line, field: str) -> str:
         """The text of a field; empty where nothing gives it."""
@@ -107,7 +113,7 @@ def _columns(survey: Survey, table: Table) -> _Columns:
     ]
     if missing:
         table.need(*missing)
-    return _Columns(found, values)
+    return _Columns(found, values, site_secret(survey) if survey.flag("pseudonyms") else None)
 
 
 def _kept(survey: Survey, table: Table) -> list[Line]:
@@ -124,7 +130,6 @@ def _kept(survey: Survey, table: Table) -> list[Line]:
 def _candidate(survey: Survey, columns: _Columns, line: Line) -> Candidate | None:
     """The candidate of a line; None where it is left out or something is wrong with it."""
     path = _slashes(columns.value(line, "path"))
-    file = path.partition(ARRAY_MARK)[0]
     if survey.excluded(path):
         return None
     number = columns.value(line, "frame")
@@ -132,14 +137,13 @@ def _candidate(survey: Survey, columns: _Columns, line: Line) -> Candidate | Non
     bscan = _number(survey, line, path, columns.value(line, "bscan") or "-1")
     if frame is None or bscan is None or survey.excluded(path, frame):
         return None
+    file = path.partition(ARRAY_MARK)[0]
     reason = survey.inside(file) if file else "no file is named"
     if reason is not None:
-        shown = "an absolute path" if PurePosixPath(path).is_absolute() else path
-        survey.unreadable(shown or "no path", f"{reason} ({line.where})")
+        survey.unreadable(_shown(path), f"{reason} ({line.where})")
         return None
-    if not number and (frames := _frames(survey, path)) > 1:
-        survey.unreadable(path, f"holds {frames} B-scans; a column frame must say which")
-        return None
+    if not number:
+        survey.sole.add(path)
     return _filled(survey, columns, line, Candidate(path, "", "", frame=frame, bscan=bscan))
 
 
@@ -155,10 +159,10 @@ def _filled(survey: Survey, columns: _Columns, line: Line, one: Candidate) -> Ca
         survey.no_patient(one.path, f"{line.where} names no patient")
         return None
     if fundus and (reason := survey.inside(fundus)) is not None:
-        survey.unreadable(fundus, f"{reason} ({line.where})")
+        survey.unreadable(_shown(fundus), f"{reason} ({line.where})")
         return None
-    if survey.flag("pseudonyms"):
-        person = pseudonym(person, site_secret(survey))
+    if columns.salt is not None:
+        person = pseudonym(person, columns.salt)
     dataset, volume = columns.value(line, "dataset"), columns.value(line, "volume")
     return replace(
         one,
@@ -180,13 +184,13 @@ def _wrong(survey: Survey, columns: _Columns, line: Line) -> str:
     if not label and not survey.flag("unlabelled"):
         return "has no label"
     if label and label not in survey.options.get("labels", label).split("|"):
-        return f"has the unknown label {label}"
+        return "has an unknown label"
     if eye_word(columns.value(line, "eye")) is None:
         return "has an eye that is neither OD nor OS"
     if not columns.value(line, "dataset"):
         return "has no data set"
     if part and part not in PARTS:
-        return f"has the part {part}, which is none of train, val and test"
+        return "has a part that is none of train, val and test"
     return ""
 
 
@@ -194,23 +198,21 @@ def _slashes(path: str) -> str:
     return path.replace("\\", "/").removeprefix("./")
 
 
+def _shown(path: str) -> str:
+    """A path of the table as messages may call it: one out of the data folder may name people."""
+    file = path.partition(ARRAY_MARK)[0]
+    if PurePosixPath(file).is_absolute() or ":" in file.partition("/")[0]:
+        return "an absolute path"
+    return path or "no path"
+
+
 def _number(survey: Survey, line: Line, path: str, text: str) -> int | None:
     """A frame or position; None, and a finding, where the text is no whole number."""
     plain = identifier(text)
     if plain == "-1" or (plain.isdecimal() and plain.isascii()):
         return int(plain)
-    survey.unknown(path, f"{line.where} gives the number {text}")
+    survey.unknown(_shown(path), f"{line.where} gives a frame or position that is no whole number")
     return None
-
-
-def _frames(survey: Survey, path: str) -> int:
-    """B-scans of a file that may hold several; 1 for what cannot be read, which is told later."""
-    if ARRAY_MARK not in path and PurePosixPath(path).suffix.lower() not in _SEVERAL:
-        return 1
-    try:
-        return count_frames(survey.root, path)
-    except TrainingError:
-        return 1
 
 
 IMPORTER = Importer("a table of B-scans", "a CSV file of paths, labels and patients", read, OPTIONS)

@@ -65,6 +65,7 @@ class Survey:
         events: Who is told how far the work is.
         findings: What does not fit.
         notes: What was decided.
+        sole: Files of which no B-scan is named: reading refuses one that holds several.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Survey:
         self.events: Events = events or Silent()
         self.findings = Findings()
         self.notes: list[Note] = []
+        self.sole: set[str] = set()
         self._exclude = {_plain(entry) for entry in exclude}
         self._matched: set[str] = set()
         self._left_out: set[str] = set()

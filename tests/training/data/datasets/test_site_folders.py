@@ -219,6 +219,41 @@ def test_identifiers_of_a_table_can_be_hidden_behind_hashes_with_a_secret(tmp_pa
     assert refusal("csv", tmp_path, options=options).code == "bad-option"
 
 
+def test_the_file_of_the_secret_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table(tmp_path, "a/1.png,CNV,MRN4711,,", "a/2.png,CNV,MRN4711,,", "b/3.png,CNV,MRN1,,")
+    put_text(tmp_path, "secret.txt", "a long secret of the clinic")
+    read: list[str] = []
+    plain = Path.read_text
+
+    def spied(path: Path, *words: str, **more: str) -> str:
+        read.append(path.name)
+        return plain(path, *words, **more)
+
+    monkeypatch.setattr(Path, "read_text", spied)
+    taken("csv", tmp_path, options={"pseudonyms": "yes", "salt": "secret.txt"})
+    assert read.count("secret.txt") == 1
+
+
+def test_no_cell_of_a_table_but_a_path_in_the_folder_gets_into_a_message(tmp_path: Path) -> None:
+    head = "path,label,patient,part,bscan"
+    lines = ("a/1.png,CNV,7,Doe Jane,", "a/2.png,Doe Jane,7,,", "b/3.png,CNV,7,,Doe Jane")
+    table(tmp_path, *lines, "C:\\Doe Jane\\x.png,CNV,7,,", "/Doe Jane/x.png,CNV,7,,x", head=head)
+    error = refusal("csv", tmp_path, options={"labels": "CNV|NORMAL"})
+    assert error.details == (
+        "an absolute path: the path leads out of the data folder (labels.csv line 5)",
+        "a/1.png: labels.csv line 2 has a part that is none of train, val and test",
+        "a/2.png: labels.csv line 3 has an unknown label",
+        "an absolute path: labels.csv line 6 gives a frame or position that is no whole number",
+        "b/3.png: labels.csv line 4 gives a frame or position that is no whole number",
+    )
+    table(tmp_path, "a/2.png,CNV,7", head="a/1.png,CNV,Doe Jane")  # its first line is a patient's
+    error = refusal("csv", tmp_path)
+    assert error.code == "missing-column"
+    assert "Doe" not in " ".join((error.message, *error.details))
+
+
 def test_tables_that_cannot_be_followed_are_refused(tmp_path: Path) -> None:
     table(tmp_path, head="path,label")
     assert refusal("csv", tmp_path).code == "missing-column"
