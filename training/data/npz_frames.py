@@ -1,7 +1,8 @@
 """B-scans from an array inside an ``.npz`` archive, one at a time.
 
 The archives of MedMNIST hold up to 5 GB a member, so a member is never loaded whole: frames are
-read from the decompressing stream, in rising order without reading anything twice.
+read from the decompressing stream. One thread that asks in rising order decompresses the member
+once; each further thread that shares its frames does so again from the beginning.
 """
 
 import zipfile
