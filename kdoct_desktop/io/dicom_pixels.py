@@ -83,7 +83,9 @@ def _stored(layout: Layout, index: int) -> NDArray[np.unsignedinteger]:
         text = "The compressed picture has another size than the file says."
         raise IngestError("size-mismatch", text)
     picture = _decoded(layout, data)
-    if ENCODED[layout.syntax] == "jpeg" and ends_early(picture):
+    if ENCODED[layout.syntax] == "jpeg" and ends_early(
+        picture, data, lambda more: _decoded(layout, more)
+    ):
         raise IngestError("damaged-frame", "The compressed picture ends early; export it again.")
     return picture
 

@@ -6,6 +6,7 @@ colour is refused: OCT B-scans are grey.
 """
 
 import dataclasses
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,6 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 _GREY_8 = {"1", "L"}
 _GREY_16 = {"I;16", "I;16L", "I;16B"}
 _COLOUR = {"P", "PA", "LA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
-_JPEG = {"JPEG", "MPO"}
 _SMALLEST = 16
 _ENDS_EARLY = "The picture ends early or is damaged; export it again."
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
@@ -70,9 +70,10 @@ def read_frames(
         IngestError: A page cannot be decoded or is a colour picture.
     """
     del work
-    with _opened(Path(arguments["path"])) as image:
+    path = Path(arguments["path"])
+    with _opened(path) as image:
         for index in arguments["indices"]:
-            pixels = np.ascontiguousarray(_decoded(image, index))
+            pixels = np.ascontiguousarray(_decoded(image, path, index))
             yield {"index": index, "shape": list(pixels.shape)}, pixels.data
 
 
@@ -127,14 +128,14 @@ def _bits(image: Image.Image) -> int:
     return bits if 8 < bits <= 16 else 16
 
 
-def _decoded(image: Image.Image, index: int) -> NDArray[np.uint8]:
+def _decoded(image: Image.Image, path: Path, index: int) -> NDArray[np.uint8]:
     if (index or image.tell()) and not _advance(image, index):
         raise IngestError("truncated-file", "The file ends before its last picture.")
     try:
         image.load()
     except (OSError, SyntaxError, ValueError, IndexError, EOFError) as error:
         raise IngestError("damaged-picture", _ENDS_EARLY) from error
-    if image.format in _JPEG and ends_early(np.asarray(image)):
+    if image.format == "JPEG" and ends_early(np.asarray(image), path.read_bytes(), _plain_jpeg):
         raise IngestError("damaged-picture", _ENDS_EARLY)
     if image.mode in _GREY_8:
         return np.asarray(image.convert("L"))
@@ -147,6 +148,12 @@ def _decoded(image: Image.Image, index: int) -> NDArray[np.uint8]:
     if grey is None:
         raise IngestError("not-an-oct-picture", "This is a colour picture, not an OCT B-scan.")
     return grey
+
+
+def _plain_jpeg(data: bytes) -> NDArray[np.uint8]:
+    """Pixels of a codestream, in its own mode."""
+    with Image.open(io.BytesIO(data), formats=("JPEG",)) as image:
+        return np.asarray(image)
 
 
 def _on_black(image: Image.Image) -> NDArray[np.uint8]:

@@ -206,6 +206,8 @@ def _plans(path: Path, label: str, session: Session) -> Plans:
 
 def _claim(file: InputFile, limits: Limits) -> Reader | Problem:
     """The reader of a file, or why there is none."""
+    if not file.path.is_file():  # a pipe would be waited for without end
+        return Problem(file.label, "unreadable", "This is no ordinary file.")
     try:
         head = _head(file.path)
     except OSError:

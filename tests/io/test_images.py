@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from kdoct_desktop.domain.volume import Laterality, OctVolume, Provenance, ScanPattern, Spacing
@@ -149,3 +150,33 @@ def test_a_damaged_picture_refuses_its_stack_and_no_other(tmp_path: Path) -> Non
     opened = open_volumes(tmp_path)
     assert [(p.source, p.code) for p in opened.problems] == [("B2.png", "damaged-picture")]
     assert [v.source.label for v in opened.studies[0].volumes] == ["other.png"]
+
+
+def grey_cornered(rows: int = 120, columns: int = 160) -> NDArray[np.uint8]:
+    """A picture whose lower right is grey 128 to the last bit, as of a frame drawn by a program."""
+    picture = np.random.default_rng(1).integers(0, 255, (rows, columns), dtype=np.uint8)
+    picture[-48:, -48:] = 128
+    return picture
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+def test_a_whole_jpeg_that_ends_in_plain_grey_is_read(tmp_path: Path, progressive: bool) -> None:
+    path = tmp_path / "grey.jpg"
+    Image.fromarray(grey_cornered()).save(path, "JPEG", quality=90, progressive=progressive)
+    (volume,) = volumes(path)
+    assert (volume.voxels[0, -8:, -8:] == 128).all()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.7, 0.9])
+def test_a_jpeg_that_lost_its_end_is_refused_wherever_it_was_cut(
+    tmp_path: Path, share: float
+) -> None:
+    path = tmp_path / "cut.jpg"
+    noise = np.random.default_rng(2).integers(0, 255, (120, 160), dtype=np.uint8)
+    Image.fromarray(noise).save(path, "JPEG", quality=90)
+    data = path.read_bytes()
+    for at in range(int(share * len(data)), int(share * len(data)) + 4):
+        path.write_bytes(data[:at] + b"\xff\xd9")
+        opened = open_volumes(path)
+        assert [problem.code for problem in opened.problems] == ["damaged-picture"]
+        assert not opened.studies
