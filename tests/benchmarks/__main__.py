@@ -16,6 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # as the program does, before it is loaded
+
 import numpy
 import onnxruntime
 import PySide6
