@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kdoct_desktop.inference.grey_levels import Grey, histogram, quantile
 from training.recipe import AugmentConfig
 
-Grey = NDArray[np.uint8]
 Matrix = NDArray[np.float64]
 
 OPERATIONS = ("brightness", "contrast", "sharpness", "rotate", "translate-x", "translate-y")
@@ -143,15 +143,14 @@ def apply_view(picture: Grey, size: tuple[int, int], view: View) -> Grey:
 
 
 def background(picture: Grey) -> int:
-    """Grey level of what lies around the tissue: the first tenth of the levels of 4 x 4 means.
+    """Grey level of what lies around the tissue: the level of the dark tenth of 4 x 4 means.
 
-    The same rule by which white wedges are filled before the network looks, so that a rotated view
-    of one device looks like the plain view of another.
+    Near what white wedges are filled with before the network looks (the dark tenth of 9 x 9 means
+    of the B-scan), so that a rotated view of one device looks like the plain view of another.
     """
     rows, columns = max(1, picture.shape[0] // 4), max(1, picture.shape[1] // 4)
     means = _grey(cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA))
-    counts = np.cumsum(cv2.calcHist([means], [0], None, [256], [0, 256]).ravel())
-    return int(np.searchsorted(counts, means.size / 10.0))
+    return quantile(histogram(means, None), 10)
 
 
 _NEUTRAL = {"rotate": 0.0, "shear": 0.0, "scale": 1.0, "translate-x": 0.0, "translate-y": 0.0}
@@ -263,7 +262,7 @@ def _shift(x: float, y: float) -> Matrix:
 def _tone_table(picture: Grey, tones: tuple[tuple[str, float], ...]) -> Grey:
     """Table of 256 grey values; contrast turns about the mean grey that it finds, as Pillow's."""
     levels = np.arange(256, dtype=np.float64)
-    counts = cv2.calcHist([picture], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+    counts = histogram(picture, None)
     for name, factor in tones:
         pivot = 0.0 if name == "brightness" else float(counts @ levels / counts.sum())
         levels = np.clip(pivot + (levels - pivot) * factor, 0.0, 255.0)

@@ -61,8 +61,8 @@ def fit_network(network: nn.Module, tensors: dict[str, Tensor]) -> tuple[int, tu
         TrainingError: ``weights-do-not-fit``.
     """
     left: list[str] = []
-    carried = _fit(network.trunk, _inside(tensors, "trunk."))
-    theirs = _inside(tensors, "fundus.")
+    carried = _fit(network.trunk, inside(tensors, "trunk."))
+    theirs = inside(tensors, "fundus.")
     if getattr(network, "fundus", None) is not None:
         if theirs:
             carried += _fit(network.fundus, theirs)
@@ -130,6 +130,12 @@ def fitting_problems(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -
     ]
 
 
+def inside(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """Tensors whose names begin with `prefix`, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()
+            if name.startswith(prefix)}  # fmt: skip
+
+
 @torch.no_grad()
 def _fit(module: Any, tensors: dict[str, Tensor]) -> int:
     """Copy tensors whose names and shapes are exactly the module's."""
@@ -141,9 +147,3 @@ def _fit(module: Any, tensors: dict[str, Tensor]) -> int:
     for name, tensor in tensors.items():
         own[name].copy_(tensor)
     return len(tensors)
-
-
-def _inside(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """Tensors whose names begin with `prefix`, without it."""
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()
-            if name.startswith(prefix)}  # fmt: skip

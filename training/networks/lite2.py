@@ -37,6 +37,11 @@ def lite2_file() -> Path:
     return files[0]
 
 
+def carry_file(network: Any, file: Path) -> int:
+    """Carry over the weights in a file of the package; as `carry_over`."""
+    return carry_over(network, torch.load(file, weights_only=True, map_location="cpu"))
+
+
 def carry_over(network: Any, source: dict[str, Tensor]) -> int:
     """Copy every weight of EfficientNet-Lite2 that has a place in B2.
 

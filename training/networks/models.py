@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.networks.initial_weights import InitialWeights, start_from
-from training.networks.lite2 import carry_over
+from training.networks.lite2 import carry_file
 from training.networks.trunks import check_exact, make_trunk
 from training.recipe import NetworkConfig
 
@@ -220,5 +220,4 @@ def create_network(
     network = Network(classes, dropout=dropout)
     if lite2 is None:
         return network, 0
-    source = torch.load(lite2, weights_only=True, map_location="cpu")
-    return network, carry_over(network, source)
+    return network, carry_file(network, lite2)

@@ -24,7 +24,7 @@ from kdoct_desktop.domain.errors import ModelError
 from kdoct_desktop.inference.package import Golden, ModelPackage, read_package
 from kdoct_desktop.inference.signing import load_trusted_keys
 from training.errors import TrainingError
-from training.networks.fit_weights import carry_head, do_not_fit, fitting_problems
+from training.networks.fit_weights import carry_head, do_not_fit, fitting_problems, inside
 
 GOLDEN_DIFFERENCE = 1e-4
 """Largest difference of a logit or feature from the package's golden outputs."""
@@ -213,8 +213,7 @@ def _fill(trunk: Any, tensors: dict[str, Tensor], folded: dict[str, str]) -> int
         TrainingError: ``weights-do-not-fit``; nothing was copied.
     """
     own: dict[str, Tensor] = trunk.state_dict()
-    theirs = {name.removeprefix("trunk."): one for name, one in tensors.items()
-              if name.startswith("trunk.")}  # fmt: skip
+    theirs = inside(tensors, "trunk.")
     used = {name: one for name, one in theirs.items() if name in own}
     count = len(used)
     for conv, norm in folded.items():
