@@ -166,6 +166,8 @@ def _existing(path: Path) -> Path:
     path = Path(path).absolute()
     if not path.exists():
         raise IngestError("missing-path", "The file or folder does not exist.")
+    if not path.is_file() and not path.is_dir():  # a pipe would be waited for without end
+        raise IngestError("unreadable", "This is neither a file nor a folder.")
     return path
 
 
@@ -206,8 +208,6 @@ def _plans(path: Path, label: str, session: Session) -> Plans:
 
 def _claim(file: InputFile, limits: Limits) -> Reader | Problem:
     """The reader of a file, or why there is none."""
-    if not file.path.is_file():  # a pipe would be waited for without end
-        return Problem(file.label, "unreadable", "This is no ordinary file.")
     try:
         head = _head(file.path)
     except OSError:
