@@ -33,6 +33,8 @@ from training.measure.calibrate import Calibration, Runner
 from training.networks.models import Network, run_network
 
 Array = NDArray[np.float32]
+Answers = tuple[Array, Array, Array]
+"""Logits, maps and embeddings."""
 
 PARITY_LIMIT = 1e-5
 OPSET = 20
@@ -112,15 +114,26 @@ def onnx_runner(graph: bytes) -> Runner:
     return run
 
 
+def graph_answers(run: Runner, inputs: Array) -> Answers:
+    """Logits, maps and embeddings of a graph, a few pictures at a time."""
+    parts = [run(inputs[at : at + 16]) for at in range(0, len(inputs), 16)]
+    logits, cams, embeddings = (np.concatenate(one) for one in zip(*parts, strict=True))
+    return logits, cams, embeddings
+
+
 def check_parity(network: Network, run: Runner, inputs: Array) -> Parity:
     """Compare graph and network picture by picture.
 
     Raises:
         ParityError: They differ by more than `PARITY_LIMIT`, or a class changes.
     """
+    return parity_of(network, graph_answers(run, inputs), inputs)
+
+
+def parity_of(network: Network, answers: Answers, inputs: Array) -> Parity:
+    """As `check_parity`, where the graph has answered already."""
     ours = run_network(network, torch.from_numpy(inputs))
-    parts = [run(inputs[at : at + 16]) for at in range(0, len(inputs), 16)]
-    logits, cams, _ = (np.concatenate(one) for one in zip(*parts, strict=True))
+    logits, cams, _ = answers
     bias = network.head.bias.detach().numpy()
     difference = float(np.abs(softmax(ours[0], 1.0) - softmax(logits, 1.0)).max())
     same = bool((ours[0].argmax(axis=1) == logits.argmax(axis=1)).all())

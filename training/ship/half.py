@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from kdoct_desktop.inference.probability import cosine_distances, softmax
-from training.measure.calibrate import Runner
-from training.ship.export import onnx_runner
+from training.ship.export import Answers, graph_answers, onnx_runner
 
 Array = NDArray[np.float32]
 
@@ -83,8 +82,9 @@ def half_weights(graph: bytes) -> bytes:
 
 
 def compare_half(
-    graph: bytes, half: bytes, inputs: Array, *, means: Array, temperature: float
-) -> HalfParity:
+    graph: bytes, half: bytes, inputs: Array, *,
+    means: Array, temperature: float, known: Answers | None = None,
+) -> HalfParity:  # fmt: skip
     """Run both on the same pictures.
 
     Args:
@@ -93,12 +93,14 @@ def compare_half(
         inputs: Ready inputs, axes (n, channel, row, column).
         means: Mean embedding of each class, axes (class, feature).
         temperature: The package's.
+        known: What the original answers; it is asked where None.
     """
-    one, other = _answers(onnx_runner(graph), inputs), _answers(onnx_runner(half), inputs)
+    one = graph_answers(onnx_runner(graph), inputs) if known is None else known
+    other = graph_answers(onnx_runner(half), inputs)
     difference = max(
         float(np.abs(softmax(one[0], t) - softmax(other[0], t)).max()) for t in (1.0, temperature)
     )
-    moved = np.abs(cosine_distances(one[1], means) - cosine_distances(other[1], means))
+    moved = np.abs(cosine_distances(one[2], means) - cosine_distances(other[2], means))
     return HalfParity(
         pictures=len(inputs),
         difference=difference,
@@ -116,13 +118,4 @@ def _is_large(table: TensorProto, values: NDArray[Any]) -> bool:
         and values.ndim >= 2
         and values.size >= LEAST_VALUES
         and float(np.abs(values).max()) <= LARGEST
-    )
-
-
-def _answers(run: Runner, inputs: Array) -> tuple[Array, Array]:
-    """Logits and embeddings."""
-    parts = [run(inputs[at : at + 16]) for at in range(0, len(inputs), 16)]
-    return (
-        np.concatenate([logits for logits, _, _ in parts]),
-        np.concatenate([embeddings for _, _, embeddings in parts]),
     )

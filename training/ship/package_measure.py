@@ -10,20 +10,27 @@ from kdoct_desktop.inference.input_spec import InputSpec
 from kdoct_desktop.inference.preprocess import preprocess
 from training.config import Config
 from training.data.manifest import Manifest
-from training.data.predictions import Predictions, load_predictions
+from training.data.predictions import Predictions
 from training.data.read_picture import read_picture
 from training.errors import TrainingError
 from training.events import Events
 from training.learning.fold_data import FoldData
 from training.measure.calibrate import Calibration
-from training.measure.predicting import predict
+from training.measure.predicting import predict, stored_answers
 from training.measure.scoring import choose_operating
 from training.measure.thresholds import Operating
 from training.networks.checkpoint import LoadedModel, read_best
 from training.networks.models import Network
 from training.phantom import CONDITIONS, PhantomSpec, generate
 from training.run_folder import RunFolder
-from training.ship.export import Parity, check_parity, onnx_runner, to_onnx
+from training.ship.export import (
+    Answers,
+    Parity,
+    graph_answers,
+    onnx_runner,
+    parity_of,
+    to_onnx,
+)
 from training.ship.half import HalfParity, compare_half, half_weights
 from training.splits.split import Split
 
@@ -64,14 +71,15 @@ class Ready:
 def best_fold(folder: RunFolder, split: Split) -> int:
     """The fold whose student was best on its validation part; ties by lower loss, then number.
 
+    A student whose training is under way or was stopped is passed over.
+
     Raises:
-        TrainingError: ``no-model``: no fold has a student; or ``tampered-model``.
+        TrainingError: ``no-model``: no fold has a finished student; or ``tampered-model``.
     """
     found: list[tuple[float, float, int]] = []
     for fold in range(len(split.folds)):
-        place = folder.best(fold, "student")
-        if (place / "model.json").exists():
-            _, facts = read_best(place)
+        if (folder.role(fold, "student") / "finished.json").is_file():
+            _, facts = read_best(folder.best(fold, "student"))
             figures = facts["validation"][facts["chosen"]]
             found.append((-figures["accuracy"], figures["loss"], fold))
     if not found:
@@ -140,46 +148,56 @@ def measured(
     graph = to_onnx(network, spec)
     events.progress(2, STEPS, "export: comparing graph and network")
     inputs = parity_inputs(data, spec)
-    parity = check_parity(network, onnx_runner(graph), inputs)
+    answers = graph_answers(onnx_runner(graph), inputs)
+    parity = parity_of(network, answers, inputs)
     events.progress(3, STEPS, "export: temperature, eye rule and limits")
     operating = _operating(student, folder, data, config, events)
     calibration = operating.calibration()
-    half = None
-    if config.export.half:
-        variant = half_weights(graph)
-        half = (
-            variant,
-            compare_half(
-                graph, variant, inputs, means=calibration.means, temperature=calibration.temperature
-            ),
-        )
+    half = _half(graph, inputs, answers, calibration) if config.export.half else None
     return Ready(
         student.facts, network, graph, spec, operating, calibration, phantom_inputs(spec), parity,
         half,
     )  # fmt: skip
 
 
+def _half(
+    graph: bytes, inputs: Array, answers: Answers, calibration: Calibration
+) -> tuple[bytes, HalfParity]:
+    """The float16 variant of a graph and how far it is."""
+    variant = half_weights(graph)
+    parity = compare_half(
+        graph, variant, inputs, known=answers,
+        means=calibration.means, temperature=calibration.temperature,
+    )  # fmt: skip
+    return variant, parity
+
+
 def _operating(
     student: LoadedModel, folder: RunFolder, data: FoldData, config: Config, events: Events
 ) -> Operating:
     """What the validation part chooses, from stored answers where they are this network's."""
-    answers = stored_answers(folder, data, student.facts)
+    answers = validation_answers(folder, data, student.facts)
     if answers is None:
         facts = {"role": "student", "fold": data.fold, "part": "validation"}
         answers = predict(
             student.network, config, data.root, data.manifest, data.validation,
             facts=facts, events=events,
         )  # fmt: skip
-    rows = [data.manifest.rows[k] for k in answers.rows]
-    return choose_operating(answers, rows, config)
+    return choose_operating(answers, data.validation.rows, config)
 
 
-def stored_answers(folder: RunFolder, data: FoldData, facts: dict[str, Any]) -> Predictions | None:
-    """Validation answers that the evaluation has kept; None where they are not of these weights."""
-    path = folder.predictions(data.fold, "student", "validation")
-    if not path.exists():
-        return None
-    answers = load_predictions(path, split_sha256=data.split.sha256)
-    wanted = {"views": "single", "weights_sha256": facts["weights_sha256"]}
-    same = all(answers.facts.get(name) == value for name, value in wanted.items())
-    return answers if same else None
+def validation_answers(
+    folder: RunFolder, data: FoldData, facts: dict[str, Any]
+) -> Predictions | None:
+    """What the evaluation has kept of these weights' answers to the plain views of the validation.
+
+    It keeps them by themselves where it was asked for several views. None where there are none.
+    """
+    wanted = {"views": "single", "split_sha256": data.split.sha256,
+              "weights_sha256": facts["weights_sha256"]}  # fmt: skip
+    for part in ("validation", "validation-single"):
+        path = folder.predictions(data.fold, "student", part)
+        answers = stored_answers(path, data.validation, wanted)
+        if answers is not None:
+            return answers
+    return None

@@ -32,7 +32,7 @@ from training.ship.package_measure import (
     best_fold,
     check_student,
     phantom_inputs,
-    stored_answers,
+    validation_answers,
 )
 from training.ship.package_site import ExportResult, export_run, file_name
 
@@ -69,6 +69,7 @@ def put_student(run: Run, fold: int, *, accuracy: float, loss: float = 0.5, seed
         "versions": {"torch": torch.__version__}, "waiver": "a test", "teacher": TEACHER,
     }  # fmt: skip
     save_best(run.folder.best(fold, "student"), network.state_dict(), facts)
+    (run.folder.role(fold, "student") / "finished.json").write_text("{}")
 
 
 def small_config() -> Config:
@@ -235,19 +236,35 @@ def test_ties_between_folds_go_to_the_lower_loss(tmp_path: Path) -> None:
     assert best_fold(run.folder, run.split) == 0
 
 
-def test_stored_answers_of_these_weights_are_used_and_others_are_not(run: Run) -> None:
+@pytest.mark.parametrize("part", ["validation", "validation-single"])
+def test_stored_answers_of_these_weights_are_used_and_others_are_not(run: Run, part: str) -> None:
     data = tiny_fold(run, 0)
     facts = json.loads((run.folder.best(0, "student") / "model.json").read_text())
-    path = run.folder.predictions(0, "student", "validation")
-    assert stored_answers(run.folder, data, facts) is None
-    labels = data.validation.labels
+    path = run.folder.predictions(0, "student", part)
+    assert validation_answers(run.folder, data, facts) is None
+    labels, rows = data.validation.labels, data.validation.indices
     logits = np.eye(3, dtype=np.float32)[labels]
     known = {"split_sha256": run.split.sha256, "views": "single"}
     for change, used in (({}, True), ({"weights_sha256": "0"}, False), ({"views": "tta"}, False)):
         said = {**known, "weights_sha256": facts["weights_sha256"], **change}
-        save_predictions(path, Predictions(data.validation.indices, labels, logits, logits, said))
-        assert (stored_answers(run.folder, data, facts) is not None) is used
+        save_predictions(path, Predictions(rows, labels, logits, logits, said))
+        assert (validation_answers(run.folder, data, facts) is not None) is used
+    said = {**known, "weights_sha256": facts["weights_sha256"]}
+    save_predictions(path, Predictions(rows[::-1], labels, logits, logits, said))
+    assert validation_answers(run.folder, data, facts) is None  # of other rows
     path.unlink()
+
+
+def test_a_student_whose_training_was_stopped_is_not_chosen(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path)
+    put_student(run, 0, accuracy=0.8)
+    put_student(run, 1, accuracy=0.9)
+    (run.folder.role(1, "student") / "finished.json").unlink()
+    assert best_fold(run.folder, run.split) == 0
+    (run.folder.role(0, "student") / "finished.json").unlink()
+    with pytest.raises(TrainingError) as nothing:
+        best_fold(run.folder, run.split)
+    assert nothing.value.code == "no-model"
 
 
 def test_a_student_of_another_run_is_refused_with_what_differs(run: Run) -> None:
