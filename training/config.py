@@ -158,6 +158,8 @@ class ExportConfig:
         demonstration: Announce it as a demonstration.
         notice: Sentence for window and report.
         half: Also write a variant with float16 weights where parity holds.
+        waiver: Why a package may be written although the evaluation blocks the promotion of its
+            network; goes onto the model card.
     """
 
     name: str = "site-model"
@@ -165,6 +167,7 @@ class ExportConfig:
     demonstration: bool = False
     notice: str = "Trained at this site: not validated, research use only."
     half: bool = False
+    waiver: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,22 @@ SETS = {
 LEVELS = (("bscan", "B-scans"), ("eye", "eyes"), ("patient", "patients"))
 
 
-def held_out_text(held: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+VIEWS = {
+    "single": "plain view",
+    "tta": "mean of five views, which the desktop makes only when it is asked to",
+}
+THIS, ORIGIN = "This network", "The float32 network that this was made from"
+
+
+def held_out_text(
+    held: Mapping[str, Any], training: Mapping[str, Any], *, network: str = THIS
+) -> str:
     """Held-out figures of the network and of the method; says so where nothing was evaluated.
 
     Args:
         held: From `training.ship.package_report.held_out`.
         training: Table of the package's manifest.
+        network: Whose figures these are: `THIS` or `ORIGIN`.
     """
     if not held:
         return (
@@ -34,20 +44,64 @@ def held_out_text(held: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         )
     lines = [
         "## Held-out figures\n",
-        "On patients that no weight, threshold or temperature has seen. Intervals are 95 %, by "
+        f"{_unseen(held, training)} Intervals are 95 %, by "
         "bootstrap over patients; from fewer than about 20 patients they are too narrow.",
     ]
     titles = (
-        ("fold", f"This network, held-out patients of fold {training['fold']}"),
+        ("fold", f"{network}, held-out patients of fold {training['fold']}"),
         ("all_folds", "The method: {folds} of the run, each with its own network"),
     )
     for name, title in titles:
         for kind, tables in held.get(name, {}).items():
             folds = "folds " + ", ".join(map(str, tables.get("folds", ())))
-            heading = f"{title.format(folds=folds)}: {SETS[kind]}"
+            view = VIEWS[tables.get("views", "single")]
+            heading = f"{title.format(folds=folds)}: {SETS[kind]}; {view}"
             lines += ["", f"### {heading}", "", *_levels(tables)]
             lines += ["", *_classes(tables.get("bscan", {}))]
     return "\n".join(lines)
+
+
+def _unseen(held: Mapping[str, Any], training: Mapping[str, Any]) -> str:
+    """Who has not seen the patients of the tables, and who may have."""
+    starts = {
+        "student": training["initial_weights"],
+        "teacher": (training["teacher"] or {}).get("initial_weights", {}),
+    }
+    knowing = [role for role, one in starts.items() if _may_know(one, held, training)]
+    if not knowing:
+        return "On patients that no weight, threshold or temperature has seen."
+    return (
+        "On patients that no training, threshold or temperature of this run has seen. **But "
+        f"{' and '.join(knowing)} started from weights of another split or fold, which may have "
+        "learned from some of these patients: then the figures flatter.**"
+    )
+
+
+def _may_know(
+    initial: Mapping[str, Any], held: Mapping[str, Any], training: Mapping[str, Any]
+) -> bool:
+    """Whether a start may have learned from held-out patients.
+
+    Weights of this fold of this split have not seen its patients, but those of the other folds.
+    """
+    trained = initial.get("split") or "trained on the split" in str(initial.get("source", ""))
+    if not trained:
+        return False
+    own = (training["split_sha256"], training["fold"])
+    return (initial.get("split"), initial.get("fold")) != own or "all_folds" in held
+
+
+def promotion_text(promotion: Mapping[str, Any]) -> str:
+    """What blocks the promotion, and the waiver; empty where there is neither."""
+    waiver = cell(promotion["waiver"])
+    if promotion["blocked_by"]:
+        codes = ", ".join(map(cell, promotion["blocked_by"]))
+        said = f"**The evaluation blocks the promotion of this network ({codes}).** It was waived:"
+    elif waiver:
+        said = "A waiver was given, and nothing that was evaluated needed it:"
+    else:
+        return ""
+    return f"## Promotion\n\n{said} {waiver}"
 
 
 def _levels(tables: Mapping[str, Any]) -> list[str]:

@@ -1,22 +1,20 @@
-"""What a site's package says about itself, and the guard that it names no patient."""
+"""What a site's package says about itself."""
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kdoct_desktop.inference.manifest import OOD_MEASURE
 from training.config import Config
 from training.data.manifest import Manifest, Row
-from training.errors import TrainingError
 from training.measure.calibrate import Calibration
 from training.ship.export import source_commit
+from training.ship.privacy import identifiers
 from training.splits.split import Split
 
 GOLDEN = "drawn by the program (phantoms); no picture of a patient is in the package"
 _PLACES = {"timm", "none", "lite2"}
-_SHORTEST = 6
 
 
 def build_manifest(
@@ -158,37 +156,3 @@ def numbers_only(value: Mapping[str, Any], private: set[str]) -> dict[str, Any]:
         elif isinstance(one, list) and one and all(isinstance(x, int | float) for x in one):
             kept[str(name)] = list(one)
     return kept
-
-
-def identifiers(rows: Iterable[Row]) -> set[str]:
-    """Texts that may lead to a patient: keys, files, and the patient's part of the key by itself.
-
-    A bare number is no text of its own: it would be found in every figure.
-    """
-    found: set[str] = set()
-    for row in rows:
-        bare = row.patient.partition(":")[2]
-        found |= {row.patient, row.volume, row.path, row.fundus, Path(row.path).name}
-        if len(bare) >= _SHORTEST and re.search(r"\d", bare) and re.search(r"\D", bare):
-            found.add(bare)
-    return {one for one in found if len(one) >= _SHORTEST}
-
-
-def check_private(texts: Iterable[str], rows: Iterable[Row]) -> None:
-    """Refuse a package that would name a patient or a file.
-
-    Raises:
-        TrainingError: ``names-a-patient``; the details hold the place, never the name.
-    """
-    known = sorted(identifiers(rows))
-    for text in texts:
-        for one in known:
-            at = text.find(one)
-            if at >= 0:
-                before = text[:at].rsplit("\n", 1)[-1][-60:]
-                raise TrainingError(
-                    "names-a-patient",
-                    "The package would name a patient or a file of the site and was not written; "
-                    "rename what stands in the configuration at this place.",
-                    [f"after: {before}"],
-                )

@@ -21,25 +21,47 @@ def held_out(folder: RunFolder, split: Split, fold: int, weights_sha256: str) ->
         folder: The run.
         split: Of the run; a report of another one is passed over.
         fold: The exported one.
-        weights_sha256: Of the exported student; an evaluation of other weights is passed over.
+        weights_sha256: Of the exported student; a report on other weights of this fold is passed
+            over.
 
     Returns:
-        ``fold`` (this network) and ``all_folds`` (the method), each a test set (``filtered``,
-        ``unfiltered``) to a level to its table; ``signatures``: sentences of each warning.
-        Empty where nothing was evaluated.
+        ``fold`` (this network, plain view) and ``all_folds`` (the method), each a test set
+        (``filtered``, ``unfiltered``) to a level to its table, for all folds with the ``folds`` and
+        the ``views`` that were averaged; ``signatures``: sentences of each warning. Empty where
+        nothing was evaluated.
     """
     one = _read(folder.fold(fold) / "evaluation.json", split)
     run = _read(folder.report, split)
+    if _weights_in(run, fold) != weights_sha256:
+        run = {}
     found: dict[str, Any] = {}
     student = _at(one, "roles", "student")
     if _at(student, "model").get("weights_sha256") == weights_sha256:
         found["fold"] = _sets(_single_view(student, str(one.get("views"))))
     whole = _sets(_at(run, "pooled", "student"))
     if whole:
-        found["all_folds"] = whole
+        views = str(run.get("views", "single"))
+        found["all_folds"] = {name: {**tables, "views": views} for name, tables in whole.items()}
     if found:
         found["signatures"] = _signatures(run)
     return found
+
+
+def blocked_by(folder: RunFolder, split: Split) -> list[dict[str, str]]:
+    """The failure signatures for which the evaluation of the run blocks the promotion."""
+    run = _read(folder.report, split)
+    if not _at(run, "promotion").get("blocked"):
+        return []
+    codes = [str(code) for code in run["promotion"].get("by", ())]
+    return [one for one in _signatures(run) if one["code"] in codes]
+
+
+def _weights_in(run: Mapping[str, Any], fold: int) -> str:
+    """Hash of the student that a report over all folds scored in a fold; empty for none."""
+    for one in run.get("folds", ()):
+        if one.get("fold") == fold:
+            return str(_at(one, "roles", "student", "model").get("weights_sha256", ""))
+    return ""
 
 
 def _read(path: Path, split: Split) -> dict[str, Any]:

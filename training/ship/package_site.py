@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kdoct_desktop.inference.manifest import dump_json
 from training.config import Config
 from training.data.manifest import Manifest
+from training.errors import TrainingError
 from training.events import Events, Silent
 from training.files import file_sha256
 from training.learning.fold_data import FoldData, load_fold
@@ -32,12 +33,7 @@ from training.ship.export import (
     write_public_key,
 )
 from training.ship.half import HalfParity
-from training.ship.package_manifest import (
-    build_manifest,
-    check_private,
-    data_facts,
-    without_places,
-)
+from training.ship.package_manifest import build_manifest, data_facts, without_places
 from training.ship.package_measure import (
     STEPS,
     Ready,
@@ -45,8 +41,9 @@ from training.ship.package_measure import (
     check_student,
     measured,
 )
-from training.ship.package_report import held_out
-from training.ship.site_card import write_card
+from training.ship.package_report import blocked_by, held_out
+from training.ship.privacy import check_free_texts, check_private, config_texts, manifest_texts
+from training.ship.site_card import BY_NAME, BY_VALIDATION, write_card
 from training.splits.split import Split
 
 
@@ -99,11 +96,12 @@ def export_run(
         events: Told of the progress.
 
     Raises:
-        TrainingError: ``no-model``, ``wrong-student``, ``tampered-model``, ``parity``,
+        TrainingError: ``blocked``, ``no-model``, ``wrong-student``, ``tampered-model``, ``parity``,
             ``bad-key``, ``names-a-patient``.
         ModelError: The desktop would refuse the package.
     """
     heard: Events = events or Silent()
+    check_promotion(folder, split, config)
     chosen = best_fold(folder, split) if fold is None else fold
     heard.progress(0, STEPS, "export: reading the student")
     student = _student(folder, manifest, split, config, chosen)
@@ -115,6 +113,23 @@ def export_run(
     heard.progress(STEPS, STEPS, "export")
     heard.metric("export", _for_people(result))
     return result
+
+
+def check_promotion(folder: RunFolder, split: Split, config: Config) -> None:
+    """Refuse to ship what the evaluation blocks, unless that is waived in writing.
+
+    Raises:
+        TrainingError: ``blocked``, with what was found.
+    """
+    found = blocked_by(folder, split)
+    if found and not config.export.waiver.strip():
+        raise TrainingError(
+            "blocked",
+            "The evaluation blocks the promotion of these students, and no package was written. "
+            "Follow its advice and evaluate again, or give the reason why a package may be written "
+            "all the same in export.waiver; the reason goes onto the model card.",
+            [f"{one['code']}: {one['message']} {one['advice']}" for one in found],
+        )
 
 
 def default_key_file() -> Path:
@@ -130,6 +145,8 @@ def _student(
     check_student(student.facts, config, manifest, split, fold)
     said = [without_places(config.to_json()), without_places(student.facts["config"])]
     check_private([dump_json(one).decode() for one in said], manifest.rows)
+    for one in said:
+        check_free_texts(config_texts(one), manifest.rows, config.classes.codes)
     return student
 
 
@@ -148,30 +165,37 @@ def _values(
     ready: Ready, folder: RunFolder, data: FoldData, config: Config, *, by_validation: bool
 ) -> dict[str, Any]:
     """The manifest of the package."""
-    held = held_out(folder, data.split, data.fold, ready.facts["weights_sha256"])
+    student = ready.facts
     seen = {"train": data.train.rows, "validation": data.validation.rows}
+    metrics = {
+        **_metrics(ready, by_validation=by_validation),
+        "finished": (folder.role(data.fold, "student") / "finished.json").is_file(),
+        "promotion": {
+            "blocked_by": [one["code"] for one in blocked_by(folder, data.split)],
+            "waiver": config.export.waiver,
+        },
+        "held_out": held_out(folder, data.split, data.fold, student["weights_sha256"]),
+    }
     return build_manifest(
-        ready.facts,
+        student,
         ready.calibration,
         config=config,
         data=data_facts(config, data.manifest, data.split, data.fold, seen),
-        metrics=_metrics(ready, held, by_validation=by_validation),
+        metrics=metrics,
         created=datetime.datetime.now(datetime.UTC),
     )
 
 
-def _metrics(ready: Ready, held: dict[str, Any], *, by_validation: bool) -> dict[str, Any]:
-    """Everything measured, as plain values."""
-    how = "best validation accuracy of all folds" if by_validation else "named by the exporter"
+def _metrics(ready: Ready, *, by_validation: bool) -> dict[str, Any]:
+    """What the export measured, as plain values."""
     return {
-        "fold_chosen_by": how,
+        "fold_chosen_by": BY_VALIDATION if by_validation else BY_NAME,
         "parity": asdict(ready.parity),
         "operating": {
             "thresholds": ready.operating.thresholds,
             "facts": ready.operating.facts,
         },
         "half": None if ready.half is None else ready.half[1].to_json(),
-        "held_out": held,
     }
 
 
@@ -192,13 +216,19 @@ def _write(
     if ready.half is None or not ready.half[1].holds:
         return result
     smaller = folder.package(f"{name}-half")
-    changed = {
+    _write_one(smaller, ready, _of_variant(values), manifest, key, graph=ready.half[0])
+    return replace(result, half_path=smaller)
+
+
+def _of_variant(values: dict[str, Any]) -> dict[str, Any]:
+    """The manifest of the float16 variant: what was measured is of the network it was made from."""
+    kept = {name: one for name, one in values["metrics"].items() if name != "parity"}
+    return {
         **values,
         "version": f"{values['version']}-half",
         "weights": "float16, used as float32",
+        "metrics": {**kept, "measured_with": "float32 weights"},
     }
-    _write_one(smaller, ready, changed, manifest, key, graph=ready.half[0])
-    return replace(result, half_path=smaller)
 
 
 def _write_one(
@@ -207,6 +237,8 @@ def _write_one(
 ) -> None:  # fmt: skip
     card = write_card(values)
     check_private([dump_json(values).decode(), card], manifest.rows)
+    codes = [one["code"] for one in values["classes"]]
+    check_free_texts(manifest_texts(values), manifest.rows, codes)
     write_model(
         path,
         graph=graph,

@@ -3,7 +3,17 @@
 from collections.abc import Mapping
 from typing import Any
 
-from training.ship.card_tables import cell, held_out_text, warnings_text
+from training.ship.card_tables import (
+    ORIGIN,
+    THIS,
+    cell,
+    held_out_text,
+    promotion_text,
+    warnings_text,
+)
+
+BY_VALIDATION, BY_NAME = "best validation accuracy of all folds", "named by the exporter"
+"""How the fold was chosen."""
 
 
 def write_card(manifest: Mapping[str, Any]) -> str:
@@ -13,14 +23,16 @@ def write_card(manifest: Mapping[str, Any]) -> str:
         manifest: As `training.ship.package_manifest.build_manifest` made it.
     """
     training, metrics = manifest["training"], manifest["metrics"]
+    network = THIS if "weights" not in manifest else ORIGIN
     parts = [
         _head(manifest),
         _use(),
-        _data(training),
+        _data(training, rounded=network == ORIGIN),
         _weights(training),
         _choice(training, metrics),
-        held_out_text(metrics["held_out"], training),
+        held_out_text(metrics["held_out"], training, network=network),
         warnings_text(metrics["held_out"]),
+        promotion_text(metrics["promotion"]),
         _calibration(manifest),
         _export(metrics),
         _limits(manifest),
@@ -58,7 +70,7 @@ def _use() -> str:
     )
 
 
-def _data(training: Mapping[str, Any]) -> str:
+def _data(training: Mapping[str, Any], *, rounded: bool) -> str:
     lines = [
         "## What it learned from\n",
         "| data set | training patients | training B-scans | validation patients "
@@ -80,7 +92,8 @@ def _data(training: Mapping[str, Any]) -> str:
         "diagnosis that is predicted." if training["worst_case"] else
         "- All labelled B-scans take part, whatever the class of their volume.",
         *_split(training["split"]),
-        f"- Source {training['source_commit']}; weights sha256 {training['weights_sha256']}.",
+        f"- Source {training['source_commit']}; weights sha256 {training['weights_sha256']}"
+        f"{' before they were rounded' if rounded else ''}.",
     ]  # fmt: skip
     return "\n".join(lines)
 
@@ -146,17 +159,27 @@ def _choice(training: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         f"- {name}: accuracy {_share(one.get('accuracy'))}, loss {_share(one.get('loss'))}"
         for name, one in training["validation"].items()
     ]
+    looked = (
+        "No test score was looked at."
+        if metrics["fold_chosen_by"] == BY_VALIDATION
+        else "Whether a test score was looked at is not known."
+    )
+    stopped = "" if metrics["finished"] else " **Its training was stopped before its end.**"
+    rounded = f" Measured with {metrics['measured_with']}." if "measured_with" in metrics else ""
     return (
         "## Which weights these are\n\n"
         f"Student of fold {training['fold']} of {training['folds']} (counted from 0), chosen by: "
-        f"{metrics['fold_chosen_by']}. No test score was looked at. Within the fold the "
-        f"**{training['chosen']}** weights were best on the validation part:\n\n" + "\n".join(rows)
+        f"{metrics['fold_chosen_by']}. {looked}{stopped} Within the fold the "
+        f"**{training['chosen']}** weights were best on the validation part.{rounded}\n\n"
+        + "\n".join(rows)
     )
 
 
 def _calibration(manifest: Mapping[str, Any]) -> str:
-    rule, operating = manifest["eye_rule"], manifest["metrics"]["operating"]
+    rule, metrics = manifest["eye_rule"], manifest["metrics"]
+    operating = metrics["operating"]
     facts = operating["facts"]
+    whose = f", with {metrics['measured_with']}" if "measured_with" in metrics else ""
     rows = [
         f"- {code}: reported from {limit:.3f} on, after scale {rule['scale'].get(code, 1.0)} and "
         f"offset {rule['offset'].get(code, 0.0)}"
@@ -172,7 +195,7 @@ def _calibration(manifest: Mapping[str, Any]) -> str:
     return (
         "## Calibration\n\n"
         f"Chosen on {facts['bscans']} B-scans of {facts['patients']} patients of the validation "
-        f"part, {facts['eyes']} eyes: temperature {manifest['calibration']['temperature']}; "
+        f"part, {facts['eyes']} eyes{whose}: temperature {manifest['calibration']['temperature']}; "
         f"unlike the training data from a cosine distance of {manifest['ood']['threshold']} on. "
         f"Eye-level rule: mean of the best {rule['adjacent']} adjacent B-scans.\n\n"
         + "\n".join(rows)
@@ -180,23 +203,38 @@ def _calibration(manifest: Mapping[str, Any]) -> str:
 
 
 def _export(metrics: Mapping[str, Any]) -> str:
-    parity, half = metrics["parity"], metrics["half"]
-    lines = [
-        "## Export\n",
-        f"- Graph against network on {parity['pictures']} validation B-scans: largest difference "
-        f"in probability {parity['difference']:.1e}, same class everywhere.",
-        "- The golden sample, which the desktop runs before it believes the model, is drawn by the "
-        "program: no picture of a patient is in this package, and no patient's key.",
-    ]
-    if half is not None:
-        kept = "kept" if half["holds"] else "not kept"
+    """How far the graph of this package is from what was trained."""
+    half = metrics["half"]
+    lines = ["## Export\n"]
+    if "parity" in metrics:
+        parity = metrics["parity"]
         lines.append(
-            f"- Variant with float16 weights ({half['bytes_half'] / 1e6:.1f} of "
-            f"{half['bytes_full'] / 1e6:.1f} MB): largest difference in probability "
-            f"{half['difference']:.1e} on {half['pictures']} B-scans, "
-            f"{'same' if half['same_class'] else 'another'} class; {kept}."
+            f"- Graph against network on {parity['pictures']} validation B-scans: largest "
+            f"difference in probability {parity['difference']:.1e}, same class everywhere."
         )
+        lines += [] if half is None else [_variant(half)]
+    else:
+        lines.append(
+            f"- This graph, whose weights are float16, against the float32 graph on "
+            f"{half['pictures']} validation B-scans: largest difference in probability "
+            f"{half['difference']:.1e}, same class everywhere."
+        )
+    lines.append(
+        "- The golden sample, which the desktop runs before it believes the model, is drawn by the "
+        "program: no picture of a patient is in this package, and no patient's key."
+    )
     return "\n".join(lines)
+
+
+def _variant(half: Mapping[str, Any]) -> str:
+    """The line of the float16 variant on the card of the package that it was made from."""
+    return (
+        f"- Variant with float16 weights ({half['bytes_half'] / 1e6:.1f} of "
+        f"{half['bytes_full'] / 1e6:.1f} MB): largest difference in probability "
+        f"{half['difference']:.1e} on {half['pictures']} B-scans, "
+        f"{'same' if half['same_class'] else 'another'} class; "
+        f"{'kept' if half['holds'] else 'not kept'}."
+    )
 
 
 def _limits(manifest: Mapping[str, Any]) -> str:

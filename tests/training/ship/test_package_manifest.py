@@ -10,13 +10,8 @@ import pytest
 from tests.training.tiny_run import tiny_config, write_data
 from training.data.manifest import Row, write_manifest
 from training.errors import TrainingError
-from training.ship.package_manifest import (
-    check_private,
-    identifiers,
-    numbers_only,
-    split_about,
-    without_places,
-)
+from training.ship.package_manifest import numbers_only, split_about, without_places
+from training.ship.privacy import check_private, identifiers
 from training.splits.draw_split import draw_split
 
 

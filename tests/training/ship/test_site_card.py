@@ -10,7 +10,7 @@ import pytest
 from training.run_folder import RunFolder
 from training.ship.card_tables import cell, figure
 from training.ship.package_report import held_out
-from training.ship.site_card import write_card
+from training.ship.site_card import BY_NAME, write_card
 from training.splits.split import Fold, Split
 
 SPLIT = Split(
@@ -40,7 +40,7 @@ def table(n: int, patients: int, accuracy: float) -> dict[str, Any]:
 
 
 def training_facts() -> dict[str, Any]:
-    initial = {"name": "random", "licence": "none", "source": "none", "notice": ""}
+    initial: dict[str, Any] = {"name": "random", "licence": "none", "source": "none", "notice": ""}
     return {
         "fold": 1, "chosen": "swa", "split_sha256": "s" * 64, "manifest_sha256": "m" * 64,
         "weights_sha256": "w" * 64, "source_commit": "abc", "network": "efficientnet_b2",
@@ -76,6 +76,7 @@ def manifest(held: dict[str, Any]) -> dict[str, Any]:
         "training": training_facts(),
         "metrics": {
             "fold_chosen_by": "best validation accuracy of all folds", "held_out": held,
+            "finished": True, "promotion": {"blocked_by": [], "waiver": ""},
             "parity": {"pictures": 200, "difference": 3e-7},
             "operating": {"thresholds": {"CNV": 0.25, "disease": None},
                           "facts": {"bscans": 30, "patients": 3, "eyes": 3, "sensitivity": 0.95,
@@ -97,7 +98,8 @@ def written(tmp_path: Path, *, views: str = "single", weights: str = "w") -> dic
     }  # fmt: skip
     one = {"split_sha256": SPLIT.sha256, "views": views, "roles": {"student": student}}
     run = {
-        "split_sha256": SPLIT.sha256,
+        "split_sha256": SPLIT.sha256, "views": views,
+        "folds": [{"fold": 1, "roles": {"student": student}}],
         "pooled": {"student": {"unfiltered": {"folds": [0, 1], "bscan": table(80, 9, 0.83)}}},
         "signatures": [{"code": "fold-gap", "level": "warning", "message": "Folds differ.",
                         "advice": "Look at them.", "details": ["patient 7"]}],
@@ -135,8 +137,16 @@ def test_with_test_time_views_the_card_shows_the_plain_view_that_the_desktop_use
     assert set(held["fold"]["unfiltered"]) == {"bscan"}
 
 
+def test_every_table_says_of_which_view_it_is(tmp_path: Path) -> None:
+    card = write_card(manifest(written(tmp_path, views="tta")))
+    one, whole = (line for line in card.splitlines() if line.startswith("### "))
+    assert one.endswith("; plain view")
+    assert one.startswith("### This network, held-out patients of fold 1")
+    assert whole.endswith("; mean of five views, which the desktop makes only when it is asked to")
+
+
 def test_an_evaluation_of_other_weights_or_of_another_split_is_passed_over(tmp_path: Path) -> None:
-    assert "fold" not in written(tmp_path, weights="other")
+    assert written(tmp_path, weights="other") == {}
     folder = RunFolder(tmp_path)
     other = Split("n", SPLIT.classes, SPLIT.folds, {})
     assert held_out(folder, other, 1, "w") == {}
@@ -175,6 +185,60 @@ def test_without_an_evaluation_the_card_says_so_and_warns_of_nothing() -> None:
 )
 def test_the_card_states(sentence: str) -> None:
     assert sentence in write_card(manifest({}))
+
+
+def test_that_no_test_score_was_looked_at_is_said_of_a_choice_by_validation_only() -> None:
+    values = manifest({})
+    assert "No test score was looked at." in write_card(values)
+    values["metrics"] |= {"fold_chosen_by": BY_NAME, "finished": False}
+    card = write_card(values)
+    assert "No test score was looked at" not in card
+    assert "Whether a test score was looked at is not known." in card
+    assert "**Its training was stopped before its end.**" in card
+
+
+UNSEEN = "On patients that no weight, threshold or temperature has seen."
+
+
+@pytest.mark.parametrize(
+    ("role", "start", "known"),
+    [
+        ("student", {"split": "", "fold": -1}, False),
+        ("student", {"split": "other", "fold": 1}, True),
+        ("student", {"split": "s" * 64, "fold": 0}, True),
+        ("student", {"split": "s" * 64, "fold": 1}, True),  # it knows those of the other folds
+        ("teacher", {"split": "other", "fold": 1}, True),
+        ("student", {"source": "model package a.kdmodel that was trained on the split ?"}, True),
+    ],
+)
+def test_patients_that_the_first_weights_may_know_are_not_called_unseen(
+    tmp_path: Path, role: str, start: dict[str, Any], known: bool
+) -> None:
+    values = manifest(written(tmp_path))
+    training = values["training"]
+    (training if role == "student" else training["teacher"])["initial_weights"].update(start)
+    card = write_card(values)
+    assert (UNSEEN in card) is not known
+    assert (f"**But {role} started from weights of another split or fold" in card) is known
+
+
+def test_the_fold_alone_is_unseen_by_weights_of_the_same_fold(tmp_path: Path) -> None:
+    held = written(tmp_path)
+    del held["all_folds"]
+    values = manifest(held)
+    values["training"]["initial_weights"] |= {"split": "s" * 64, "fold": 1}
+    assert UNSEEN in write_card(values)
+
+
+def test_a_blocked_promotion_and_its_waiver_stand_on_the_card() -> None:
+    values = manifest({})
+    assert "## Promotion" not in write_card(values)
+    values["metrics"]["promotion"] = {"blocked_by": ["less-sensitive-than-teacher"],
+                                      "waiver": "for a | study"}  # fmt: skip
+    said = "blocks the promotion of this network (less-sensitive-than-teacher).** It was waived:"
+    assert f"{said} for a / study" in write_card(values)
+    values["metrics"]["promotion"]["blocked_by"] = []
+    assert "nothing that was evaluated needed it: for a / study" in write_card(values)
 
 
 def test_a_waiver_given_for_a_teacher_above_the_gate_is_no_failure() -> None:
