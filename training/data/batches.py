@@ -243,8 +243,6 @@ def plain_batches(
     batch: int,
     root: Path,
     fundus: bool = False,
-    size: tuple[int, int] | None = None,
-    at: NDArray[np.int64] | None = None,
 ) -> Iterator[Batch]:
     """B-scans as the desktop shows them to a network: for validation and stored targets.
 
@@ -255,17 +253,14 @@ def plain_batches(
         batch: Most B-scans a batch.
         root: Data folder, for fundus photographs.
         fundus: Whether batches hold photographs.
-        size: Of the photographs; that of the pictures where None.
-        at: Rows to give, in this order; all where None.
 
     Raises:
         TrainingError: ``missing-fundus``; ``not-in-cache``.
     """
-    given = np.arange(len(rows)) if at is None else np.asarray(at)
-    places = cache.positions([rows[int(row)] for row in given])
-    photographs = FundusPictures(root, rows, size or cache.size) if fundus else None
-    for begin in range(0, len(given), batch):
-        members = given[begin : begin + batch].astype(np.int64)
+    places = cache.positions(rows)
+    photographs = FundusPictures(root, rows, cache.size) if fundus else None
+    for begin in range(0, len(rows), batch):
+        members = np.arange(begin, min(begin + batch, len(rows)), dtype=np.int64)
         yield Batch(
             units=np.stack([cache.exact(int(place)) for place in places[begin : begin + batch]]),
             labels=np.asarray(labels, dtype=np.int64)[members],

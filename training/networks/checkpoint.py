@@ -5,7 +5,6 @@
 replaced by the replacement of one small file.
 """
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -187,16 +185,6 @@ def load_best(folder: Path) -> LoadedModel:
             "tampered-model", "The weights do not fit the network that they name."
         ) from error
     return LoadedModel(network.eval(), facts["role"], facts)
-
-
-def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
-    """Hash of names, types, shapes and bits of tensors."""
-    digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name].detach().cpu().contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import timm
 
-from training.networks.licences import notice, published_licence
+from training.networks.licences import APACHE_TEACHERS, notice, published_licence
 from training.networks.lite2 import INITIAL_WEIGHTS, lite2_file
 from training.preflight.checks import FAILED, OK, WARNING
 from training.recipe import NetworkConfig
@@ -59,6 +59,8 @@ def _published(
     repository = str(facts.hf_hub_id or "")
     values = {"licence": licence, "source": repository or str(facts.url or "")}
     said = notice(model, licence)
+    if said:
+        said = f"{said} Teachers under Apache-2.0 are for example {', '.join(APACHE_TEACHERS[:3])}."
     state = WARNING if said else OK
     if cached(repository):
         return state, _joined(f"{model} ({licence}) lies on this machine.", said), values

@@ -236,9 +236,6 @@ def test_plain_batches_hold_the_exact_pictures_in_order() -> None:
     whole = np.concatenate([batch.units for batch in made])
     assert np.array_equal(whole, shelf.units[::-1])
     assert np.concatenate([batch.labels for batch in made]).tolist() == [0, 1, 2, 3, 4]
-    some = list(plain_batches(shelf, rows, np.arange(5), batch=8, root=Path(), at=np.array([4, 1])))
-    assert some[0].rows.tolist() == some[0].labels.tolist() == [4, 1]
-    assert np.array_equal(some[0].units, shelf.units[[0, 3]])
 
 
 def with_photographs(root: Path, count: int) -> list[Row]:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.training.tensors import tensors_sha256
 from tests.training.tiny_run import TINY, hand_split, tiny_config, tiny_fold, tiny_run, write_data
 from training.config import make_config
 from training.data.manifest import write_manifest
@@ -18,7 +19,7 @@ from training.events import Silent
 from training.learning.distill import distill_student
 from training.learning.tasks import Inputs, OnlineTeacher
 from training.learning.teacher import train_teacher
-from training.networks.checkpoint import load_best, read_best, save_best, tensors_sha256
+from training.networks.checkpoint import load_best, read_best, save_best
 from training.open_run import Run, create_run
 from training.settings_file import merged
 from training.splits.split import save_split

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.training.tensors import tensors_sha256
 from tests.training.tiny_run import tiny_config, tiny_fold, tiny_run
 from training.config import Config
 from training.errors import TrainingError
@@ -21,7 +22,7 @@ from training.learning.distill import distill_student
 from training.learning.fit import only_here
 from training.learning.stopping import Stopped
 from training.learning.teacher import train_teacher
-from training.networks.checkpoint import read_best, tensors_sha256
+from training.networks.checkpoint import read_best
 from training.open_run import Run
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.training.tensors import tensors_sha256
 from training.errors import TrainingError
 from training.events import Silent
 from training.files import file_sha256
@@ -16,7 +17,6 @@ from training.networks.checkpoint import (
     read_best,
     save_best,
     save_state,
-    tensors_sha256,
 )
 
 

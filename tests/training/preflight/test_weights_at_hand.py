@@ -27,6 +27,7 @@ def test_weights_are_on_the_machine_reachable_or_not_to_be_had(
     assert found[0] == state
     assert words in found[1]
     assert found[2]["licence"] == "Apache-2.0"
+    assert "for example" not in found[1]
 
 
 def test_a_licence_that_forbids_commerce_is_a_warning_and_local_weights_must_exist(
@@ -39,6 +40,7 @@ def test_a_licence_that_forbids_commerce_is_a_warning_and_local_weights_must_exi
     state, sentence, _ = weights_at_hand(large, cached=lambda name: True)
     assert state == WARNING
     assert "not for commercial use" in sentence
+    assert "Teachers under Apache-2.0 are for example convnext_large.fb_in22k_ft_in1k" in sentence
     (tmp_path / "w.safetensors").write_bytes(b"x")
     there = dataclasses.replace(config, weights=str(tmp_path / "w.safetensors"))
     assert weights_at_hand(there)[0] == OK
