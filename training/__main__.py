@@ -11,7 +11,7 @@ from training.command_line import build_parser
 from training.errors import TrainingError
 from training.events import Events, JsonEvents, PeopleEvents, Silent
 
-USAGE, STOPPED = 2, 3
+USAGE = 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         return command.run(args)
     from training.advice import messages_for
-    from training.learning.stopping import Stopped
+    from training.learning.stopping import STOPPED_CODE, Stopped
     from training.steps import STEPS
 
     events = _events(as_json=args.events)
@@ -34,9 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return STEPS[args.command](args, events)
     except Stopped as stopped:
         events.done("stopped", {"": str(stopped)})
-        return STOPPED
+        return STOPPED_CODE
     except KeyboardInterrupt:
-        return STOPPED
+        return STOPPED_CODE
     except (TrainingError, OSError, RuntimeError, MemoryError) as error:
         problem = messages_for(error)
         if problem is None:

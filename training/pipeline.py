@@ -13,11 +13,8 @@ from typing import Any
 
 from training.errors import TrainingError
 from training.events import Events
-from training.learning.stopping import Stopped
+from training.learning.stopping import STOPPED_CODE, Stopped
 from training.open_run import Run
-
-STOPPED = 3
-"""Exit code of a step that stopped because it was asked to."""
 
 
 def run_folds(
@@ -63,7 +60,7 @@ def train_apart(run: Run, step: str, fold: int, events: Events) -> None:
         TrainingError: It failed; the code is its own, or ``step-died``.
     """
     role = "teacher" if step == "teacher" else "student"
-    if (run.folder.role(fold, role) / "finished.json").is_file():
+    if run.folder.finished(fold, role).is_file():
         return
     command = [sys.executable, "-m", "training", step, str(run.folder.root),
                "--fold", str(fold), "--events"]  # fmt: skip
@@ -72,7 +69,7 @@ def train_apart(run: Run, step: str, fold: int, events: Events) -> None:
         for line in process.stdout or ():
             failure = pass_on(line, events) or failure
         code = process.wait()
-    if code == STOPPED:
+    if code == STOPPED_CODE:
         raise Stopped(f"fold {fold} {role}: stopped; the same command goes on from here.")
     if failure is not None:
         raise failure

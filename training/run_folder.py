@@ -53,6 +53,14 @@ class RunFolder:
         """One JSON line an epoch."""
         return self.role(fold, role) / "log.jsonl"
 
+    def checkpoints(self, fold: int, role: str) -> Path:
+        """Folder of what a training goes on from."""
+        return self.role(fold, role) / "checkpoints"
+
+    def finished(self, fold: int, role: str) -> Path:
+        """Written when a training is done: identity and the best candidate, JSON."""
+        return self.role(fold, role) / "finished.json"
+
     def stop(self, fold: int, role: str) -> Path:
         """A file with ``now`` or ``epoch`` in it asks the training to stop."""
         return self.role(fold, role) / "stop"

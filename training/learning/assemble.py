@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -83,7 +82,8 @@ def identity(role: str, config: Config, data: FoldData, extra: dict[str, Any]) -
     decisive = {name: values[name] for name in ("classes", "input", "data", role)}
     decisive |= {"seed": config.compute.seed, "split": data.split.sha256, "fold": data.fold}
     if role == "student":
-        decisive["distill"] = {k: v for k, v in values["distill"].items() if k != "waiver"}
+        gate = {"gate", "warn_below", "waiver"}  # decide whether, not what is learned
+        decisive["distill"] = {k: v for k, v in values["distill"].items() if k not in gate}
     text = json.dumps([role, decisive, extra], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -150,14 +150,19 @@ def make_session(
 
 
 def warn_of_start(initial: InitialWeights, data: FoldData, events: Events) -> None:
-    """Weights that were trained on another split may have seen this fold's held-out patients."""
-    found = re.search(r"trained on the split ([0-9a-f]+)", initial.source)
-    if found and not data.split.sha256.startswith(found[1]):
-        events.warning(
-            "start-of-another-split",
-            f"{initial.name} was trained on another split ({found[1]}). If it learned from "
-            "patients of this site, the held-out figures flatter.",
-        )
+    """Earlier weights may have learned from this fold's held-out patients."""
+    if not initial.split:
+        return
+    same = data.split.sha256.startswith(initial.split)
+    if same and initial.fold == data.fold:
+        return
+    where = f"fold {initial.fold} of this split" if same else f"the split {initial.split}"
+    sure = "and has learned" if same else "and may have learned"
+    events.warning(
+        "start-saw-held-out",
+        f"{initial.name} was trained on {where}, {sure} from patients that are held out here: the "
+        "held-out figures flatter. Start from weights of this fold, or of other patients.",
+    )
 
 
 def job_facts(parts: Parts, initial: InitialWeights) -> dict[str, Any]:
@@ -175,6 +180,7 @@ def job_facts(parts: Parts, initial: InitialWeights) -> dict[str, Any]:
         "initial_weights": initial.to_json(),
         "seeds": {"run": config.compute.seed, "split": config.split.seed},
         "versions": versions(),
+        "waiver": config.distill.waiver if parts.role == "student" else "",
         **parts.extra,
     }
 

@@ -39,7 +39,7 @@ def distill_student(
     ``teacher-below-gate``.
     """
     teacher = _teacher(config, data, folder, events)
-    extra = {"teacher": teacher_facts(teacher), "waiver": config.distill.waiver}
+    extra = {"teacher": teacher_facts(teacher)}
     mark = identity("student", config, data, extra)
     done = finished(folder, data.fold, "student", mark)
     if done is not None:

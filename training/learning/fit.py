@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
@@ -86,7 +87,7 @@ class Fit:
             Stopped: A stop was asked for; everything is kept.
             TrainingError: ``diverged``, ``other-run``, ``no-whole-checkpoint``.
         """
-        at, config = self._session.at, self._job.config
+        config = self._job.config
         with self._stop.signals():
             self._resume()
             at = self._session.at
@@ -97,7 +98,7 @@ class Fit:
         return at.best
 
     def _resume(self) -> None:
-        folder = self._job.folder.role(self._job.fold, self._job.role) / "checkpoints"
+        folder = self._job.folder.checkpoints(self._job.fold, self._job.role)
         found = load_state(folder, identity=self._job.identity, events=self._events)
         if found is not None:
             self._session.restore(*found)
@@ -169,7 +170,7 @@ class Fit:
     def _save(self) -> None:
         job, session = self._job, self._session
         if self._leads:
-            folder = job.folder.role(job.fold, job.role) / "checkpoints"
+            folder = job.folder.checkpoints(job.fold, job.role)
             facts = {**session.facts(), "identity": job.identity}
             path = save_state(folder, session.at.updates, session.tensors(), facts)
             place = {"epoch": session.at.epoch, "step": session.at.step}
@@ -181,8 +182,7 @@ class Fit:
         job, at = self._job, self._session.at
         if self._leads:
             done = {"identity": job.identity, "epochs": at.epoch, "best": at.best}
-            target = job.folder.role(job.fold, job.role) / "finished.json"
-            write_json(target, done)
+            write_json(job.folder.finished(job.fold, job.role), done)
         self._session.fabric.barrier()
         self._events.done(job.title, {"epochs": at.epoch, **_best_for_people(at.best)})
 
@@ -200,8 +200,6 @@ class Fit:
         fabric = self._session.fabric
         if fabric.world_size == 1:
             return asked, late
-        import torch
-
         both = torch.tensor([asked, int(late)], device=fabric.device)
         seen = summed(fabric, both, reduce_op="max")
         return int(seen[0]), bool(seen[1])
@@ -219,7 +217,7 @@ def finished(folder: RunFolder, fold: int, role: str, identity: str) -> dict[str
         TrainingError: ``other-run``: what is there was trained differently.
     """
     try:
-        done = json.loads((folder.role(fold, role) / "finished.json").read_text("utf-8"))
+        done = json.loads(folder.finished(fold, role).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     if done["identity"] != identity:

@@ -9,6 +9,9 @@ from typing import Any
 
 NONE, AFTER_EPOCH, NOW = 0, 1, 2
 
+STOPPED_CODE = 3
+"""Exit code of a process that stopped because it was asked to."""
+
 
 class Stopped(Exception):  # noqa: N818 - a request that was honoured, not an error
     """The training stopped as asked; the same command goes on from there."""

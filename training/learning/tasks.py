@@ -5,6 +5,7 @@ the step's loss: sums over samples, divided by what the whole step's mean is div
 the shares is then the same however the step is spread.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,6 +18,9 @@ from training.data.batches import UNLABELLED, Batch, Step
 from training.learning.losses import cross_entropy_terms, focal_terms, soft_terms
 from training.learning.mixing import Mixed
 from training.recipe import DistillConfig, NetworkConfig
+
+TermsOf = Callable[[Tensor], Tensor]
+"""From labels to a float32 term a B-scan."""
 
 
 @dataclass(slots=True, eq=False)
@@ -167,16 +171,9 @@ def logits_of(network: nn.Module, inputs: Inputs) -> Tensor:
     return logits.float()
 
 
-def labelled_terms(one: "TermsOf", inputs: Inputs) -> Tensor:
+def labelled_terms(one: TermsOf, inputs: Inputs) -> Tensor:
     """Terms of the B-scans, with both labels where the views were mixed; 0 where unlabelled."""
     return one(inputs.labels) if inputs.mix is None else inputs.mix.terms(one)
-
-
-class TermsOf(Protocol):
-    """From labels to a term a B-scan."""
-
-    def __call__(self, labels: Tensor) -> Tensor:
-        """float32, one value a B-scan."""
 
 
 def alpha_sum(alpha: Tensor, step: Step) -> float:
