@@ -162,7 +162,7 @@ def run(args: argparse.Namespace, events: Events) -> int:
     from training.pipeline import run_folds
 
     opened = _create(args, events)
-    folds = [int(word) for word in args.folds.split(",")] if args.folds else None
+    folds = _numbers(args.folds)
     run_folds(opened, folds=folds, events=events, package=not args.no_export, key=args.key)
     events.done("run", {"report": str(opened.folder.report)})
     return 0
@@ -176,9 +176,9 @@ def stop(args: argparse.Namespace, events: Events) -> int:
     asked = 0
     for place in sorted(folder.root.glob("fold-*")):
         for role in ROLES:
-            working = place / role
-            if working.is_dir() and not (working / "finished.json").is_file():
-                write_whole(working / "stop", b"now" if args.now else b"epoch")
+            fold = int(place.name.removeprefix("fold-"))
+            if folder.role(fold, role).is_dir() and not folder.finished(fold, role).is_file():
+                write_whole(folder.stop(fold, role), b"now" if args.now else b"epoch")
                 asked += 1
     if not asked:
         raise TrainingError("nothing-runs", "No training of this run is under way.")
