@@ -37,6 +37,7 @@ def doctor(args: argparse.Namespace, events: Events) -> int:
 def manifest(args: argparse.Namespace, events: Events) -> int:
     """Import a data set."""
     from training.data.import_data import import_dataset, read_exclude_list
+    from training.data.label_report import label_report
     from training.data.manifest import write_manifest
 
     if args.list or args.data is None:
@@ -49,7 +50,8 @@ def manifest(args: argparse.Namespace, events: Events) -> int:
     for note in report.decisions:
         events.warning(note.code, note.message, note.details)
     written = write_manifest(args.out, report.rows)
-    facts = {**report.facts(), "options": options, "sha256": written.sha256}
+    facts = {**report.facts(), "options": options, "sha256": written.sha256,
+             "contents": label_report(written)}  # fmt: skip
     write_json(args.out.with_suffix(".json"), facts)
     patients = len({row.patient for row in written.rows})
     events.done("manifest", {"bscans": len(written.rows), "patients": patients,
@@ -92,7 +94,7 @@ def preview(args: argparse.Namespace, events: Events) -> int:
     """Draw the views that a network of the run sees."""
     from training.data.augment import enlarged_size
     from training.data.cache import open_cache
-    from training.data.preview import write_preview
+    from training.data.preview import spread, write_preview
     from training.learning.fold_data import load_fold
     from training.open_run import open_run
 
@@ -100,10 +102,10 @@ def preview(args: argparse.Namespace, events: Events) -> int:
     data = load_fold(run.config, run.root, run.manifest, run.split, 0)
     network = run.config.teacher if args.role == "teacher" else run.config.student
     spec = run.config.input.spec
-    rows = data.train.rows[:: max(1, len(data.train.rows) // 8)][:8]
+    rows = spread(data.train.rows)
     size = enlarged_size((spec.height, spec.width), network.augment)
     cache = open_cache(run.cache, run.root, rows, spec, enlarged=size, events=events)
-    write_preview(args.out, cache, rows, network.augment)
+    write_preview(args.out, cache, rows, network.augment, seed=run.config.compute.seed)
     events.done("preview", {"file": str(args.out)})
     return 0
 

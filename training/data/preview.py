@@ -23,46 +23,39 @@ Grey = NDArray[np.uint8]
 _GAP = 4
 _PAPER, _INK = 255, 40
 _HEADING = 22
+_MOST = 12  # B-scans on the sheet
+_VIEWS = 6  # random views a B-scan
+_SIDE = 224  # pixels that a picture is wide on the sheet
 
 
 def write_preview(
-    path: Path,
-    cache: Pictures,
-    rows: Sequence[Row],
-    config: AugmentConfig,
-    *,
-    views: int = 6,
-    most: int = 12,
-    seed: int = 0,
-    side: int = 224,
-) -> tuple[Row, ...]:
+    path: Path, cache: Pictures, rows: Sequence[Row], config: AugmentConfig, *, seed: int
+) -> None:
     """Write the sheet as PNG; an older one is replaced at once.
 
     Args:
         path: Of the PNG.
         cache: Pictures of the rows.
-        rows: B-scans; every so many of them are shown.
-        config: The random views.
-        views: Random views a B-scan, those of epochs 0, 1, ….
-        most: Most B-scans on the sheet.
+        rows: B-scans from top to bottom; see `spread`.
+        config: The random views, those of the epochs 0, 1, ….
         seed: Of the run: the sheet shows what its training will really see.
-        side: Width of a picture on the sheet, in pixels.
-
-    Returns:
-        The rows that are shown, from top to bottom.
 
     Raises:
         TrainingError: ``no-data`` without rows.
     """
     if not rows:
         raise TrainingError("no-data", "There is no B-scan to show.")
-    shown = _spread(rows, most)
     lines = [
-        _line(cache, int(place), row, config, views=views, seed=seed)
-        for place, row in zip(cache.positions(shown), shown, strict=True)
+        _line(cache, int(place), row, config, seed=seed)
+        for place, row in zip(cache.positions(rows), rows, strict=True)
     ]
-    write_whole(path, _png(_sheet(lines, side)))
-    return shown
+    write_whole(path, _png(_sheet(lines)))
+
+
+def spread(rows: Sequence[Row]) -> tuple[Row, ...]:
+    """The rows that a sheet has room for, from the first to the last at even distances."""
+    picked = np.linspace(0, len(rows) - 1, min(_MOST, len(rows))).round().astype(int)
+    return tuple(rows[int(at)] for at in np.unique(picked))
 
 
 def _png(sheet: Grey) -> bytes:
@@ -77,15 +70,7 @@ def _png(sheet: Grey) -> bytes:
     return bytes(data.tobytes())
 
 
-def _spread(rows: Sequence[Row], most: int) -> tuple[Row, ...]:
-    """So many rows at most, from the first to the last at even distances."""
-    picked = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(int)
-    return tuple(rows[int(at)] for at in np.unique(picked))
-
-
-def _line(
-    cache: Pictures, place: int, row: Row, config: AugmentConfig, *, views: int, seed: int
-) -> list[Grey]:
+def _line(cache: Pictures, place: int, row: Row, config: AugmentConfig, *, seed: int) -> list[Grey]:
     """Exact view, centre crop, random views."""
     enlarged = cache.enlarged(place)
     top, left = ((enlarged.shape[k] - cache.size[k]) // 2 for k in (0, 1))
@@ -93,7 +78,7 @@ def _line(
     exact = np.floor(cache.exact(place) * 255.0 + 0.5).astype(np.uint8)
     random = [
         augmented(enlarged, cache.size, config, view_rng(seed, epoch, row))
-        for epoch in range(views)
+        for epoch in range(_VIEWS)
     ]
     return [exact, np.asarray(centre), *random]
 
@@ -104,10 +89,10 @@ def _fitted(picture: Grey, width: int, height: int) -> Grey:
     return np.asarray(cv2.resize(picture, (width, height), interpolation=how), dtype=np.uint8)
 
 
-def _sheet(lines: list[list[Grey]], width: int) -> Grey:
-    """Lay the pictures out under headings, each so many pixels wide."""
+def _sheet(lines: list[list[Grey]]) -> Grey:
+    """Lay the pictures out under headings."""
     rows, columns = lines[0][0].shape
-    height = max(1, round(width * rows / columns))
+    width, height = _SIDE, max(1, round(_SIDE * rows / columns))
     shape = (
         _HEADING + len(lines) * (height + _GAP) + _GAP,
         len(lines[0]) * (width + _GAP) + _GAP,

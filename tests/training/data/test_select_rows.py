@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from tests.training.splits.hand_made import clinic, config, manifest, row, rows_of
 from training.data import batches
-from training.data.label_report import label_report
-from training.data.perceptual_hash import FEATURELESS
 from training.data.select_rows import UNLABELLED, drawn_order, hide_labels, select
 from training.errors import TrainingError
 
@@ -179,41 +177,3 @@ def test_the_drawn_order_depends_on_names_and_seed_alone(numbers: list[int], see
 def test_the_drawn_order_is_the_same_on_every_machine() -> None:
     # sha256sum of "43:a" begins 8b26, of "43:b" 4a63, of "43:c" 0515, of "43:d" 0147
     assert drawn_order(["a", "b", "c", "d"], 43) == ["d", "c", "b", "a"]
-
-
-def test_the_label_report_counts_what_people_can_check() -> None:
-    rows = [
-        row("a", "CNV", 0, eye="OD", volume="site:a-OD", device="Spectralis", part="train"),
-        row("a", "CNV", 1, eye="OD", volume="site:a-OD", device="Spectralis", part="train"),
-        row("a", "NORMAL", 2, eye="OS", volume="site:a-OS", part="test"),
-        row("b", "ERM", 0),
-        row("b", "", 1),
-        row("c", "strange", 0, dataset="other"),
-        row("d", "CNV", 0, sha256="s", phash="1" * 64),
-        row("e", "CNV", 0, sha256="s", phash="1" * 64),
-        row("e", "NORMAL", 1, sha256="s", phash="1" * 64),
-        row("e", "NORMAL", 2, sha256="black", phash=FEATURELESS),
-        row("d", "CNV", 3, sha256="black", phash=FEATURELESS),
-    ]
-    report = label_report(
-        manifest(rows),
-        classes=config(classes={"labels": {"ERM": "-"}}).classes,
-        excluded={"site": 4, "gone": 2},
-    )
-    site = report["datasets"]["site"]
-    assert site["labels"]["CNV"] == {
-        "class": "CNV", "patients": 3, "eyes": 1, "volumes": 1, "bscans": 5,
-    }  # fmt: skip
-    assert site["labels"]["ERM"]["class"] == "-"
-    assert report["datasets"]["other"]["labels"]["strange"]["class"] is None
-    kept = {name: site[name] for name in ("patients", "eyes", "volumes", "bscans", "left_out")}
-    assert kept == {"patients": 4, "eyes": 2, "volumes": 2, "bscans": 10, "left_out": 1}
-    assert (site["unlabelled"], site["excluded"], site["featureless"]) == (1, 4, 2)
-    assert site["duplicates"] == 2
-    assert site["duplicates_across_patients"] == site["duplicates_across_labels"] == 1
-    assert (site["devices"], site["parts"]) == ({"Spectralis": 2}, {"test": 1, "train": 2})
-    assert report["datasets"]["gone"]["excluded"] == 2
-    assert report["total"] == {
-        "patients": 5, "eyes": 2, "volumes": 2, "bscans": 11, "unlabelled": 1, "excluded": 6,
-    }  # fmt: skip
-    assert "class" not in label_report(manifest(rows))["datasets"]["site"]["labels"]["CNV"]
