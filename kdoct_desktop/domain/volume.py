@@ -7,6 +7,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from kdoct_desktop.domain.layers import LayerSurfaces
+
 
 class Laterality(StrEnum):
     """Which eye. An unknown eye is ``None``, never a default."""
@@ -126,6 +128,13 @@ class OctVolume:
         acquired: When the device took it.
         device: Manufacturer and model as the file says.
         notices: What the user should know.
+        pattern_provenance: Where the scan pattern came from.
+        acquired_provenance: Where the time came from.
+        software: Version of the software that wrote the file, as the file says.
+        layers: Layer boundaries that the device found; None where the source has none.
+        numbers: Position of each B-scan in the scan as the device planned it, from 0, ascending;
+            gaps are B-scans that the source lacks. Empty where none is missing or nothing is known.
+        planned: B-scans of the scan as planned; 0 where unknown.
     """
 
     voxels: NDArray[np.uint8]
@@ -140,12 +149,22 @@ class OctVolume:
     acquired: datetime | None = None
     device: str | None = None
     notices: tuple[Notice, ...] = ()
+    pattern_provenance: Provenance = Provenance.UNKNOWN
+    acquired_provenance: Provenance = Provenance.UNKNOWN
+    software: str | None = None
+    layers: LayerSurfaces | None = None
+    numbers: tuple[int, ...] = ()
+    planned: int = 0
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or self.voxels.dtype != np.uint8 or 0 in self.voxels.shape:
             raise ValueError("voxels must be a non-empty uint8 array (bscan, depth, ascan)")
         if self.scan_lines is not None and self.scan_lines.shape != (len(self.voxels), 2, 2):
             raise ValueError("scan_lines must have the shape (bscan, 2, 2)")
+        if self.layers is not None and self.layers.rows.shape[1:] != self.voxels.shape[::2]:
+            raise ValueError("layers must have a height for every A-scan")
+        if self.numbers and len(self.numbers) != len(self.voxels):
+            raise ValueError("every B-scan needs its number, or none")
         self.voxels.flags.writeable = False
 
     @property

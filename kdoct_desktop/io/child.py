@@ -42,6 +42,9 @@ TASKS: dict[str, str] = {
     "dicom-directory": "kdoct_desktop.io.dicom_header:read_directory",
     "image-header": "kdoct_desktop.io.image_pixels:read_header",
     "image-frames": "kdoct_desktop.io.image_pixels:read_frames",
+    "device-header": "kdoct_desktop.io.devices.serve:read_header",
+    "device-frames": "kdoct_desktop.io.devices.serve:read_frames",
+    "device-layers": "kdoct_desktop.io.devices.serve:read_layers",
     "unpack": "kdoct_desktop.io.archive:unpack",
 }
 """Module and function of each task; loaded when first asked for."""

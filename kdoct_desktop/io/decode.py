@@ -1,5 +1,6 @@
 """From plan to volume: pixels come out of the reading process B-scan by B-scan."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
@@ -9,15 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdoct_desktop.domain.errors import IngestError
+from kdoct_desktop.domain.layers import LayerSurfaces
 from kdoct_desktop.domain.volume import (
     Laterality,
     Localizer,
     Notice,
     OctVolume,
     ScanPattern,
+    Source,
     Spacing,
 )
-from kdoct_desktop.io.plan import FrameRef, InputFile, LocalizerPlan, VolumePlan, check_size
+from kdoct_desktop.io.plan import (
+    FrameRef,
+    InputFile,
+    LayersPlan,
+    LocalizerPlan,
+    VolumePlan,
+    check_size,
+)
 from kdoct_desktop.io.session import Session, garbage
 
 _NARROW = 48
@@ -111,8 +121,9 @@ def decode_volume(
 
 def _volume(plan: VolumePlan, voxels: NDArray[np.uint8], session: Session) -> OctVolume:
     """The volume from its plan, its pixels and its localizer, which is decoded here."""
-    localizer, about_localizer = _localizer(plan.localizer, session)
-    notices = (*plan.notices, *about_localizer, *_narrow(plan, voxels))
+    localizer, about_localizer = _localizer(plan.localizer, plan.source, session)
+    layers, about_layers = _layers(plan.layers, plan, session)
+    notices = (*plan.notices, *about_localizer, *about_layers, *_narrow(plan, voxels))
     lines = plan.scan_lines
     if lines is not None and localizer is not None and _outside(lines, localizer):
         text = "The positions of the B-scans lie outside of the localizer; they are not shown."
@@ -130,6 +141,12 @@ def _volume(plan: VolumePlan, voxels: NDArray[np.uint8], session: Session) -> Oc
         acquired=plan.acquired,
         device=plan.device,
         notices=notices,
+        pattern_provenance=plan.pattern_provenance,
+        acquired_provenance=plan.acquired_provenance,
+        software=plan.software,
+        layers=layers,
+        numbers=plan.numbers if len(plan.numbers) != plan.planned else (),
+        planned=plan.planned,
     )
 
 
@@ -146,7 +163,9 @@ def _pixels(
         seconds = min(left, session.limits.file_s) if len(indices) == 1 else left
         try:
             wanted = [plan.frames[i].index for i in indices]
-            answers = _frames(session, plan.task, file, wanted, colour=False, seconds=seconds)
+            answers = _frames(
+                session, Asked(plan.task, plan.source.format, file), wanted, seconds=seconds
+            )
             for at, pixels in zip(indices, answers, strict=True):
                 if pixels.shape != voxels.shape[1:]:
                     raise garbage()
@@ -156,20 +175,29 @@ def _pixels(
             raise _about_file(plan, file, error) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which task for which file of which format."""
+
+    task: str
+    format: str
+    file: InputFile
+
+
 def _frames(
     session: Session,
-    task: str,
-    file: InputFile,
+    asked: Asked,
     indices: Sequence[int],
     *,
-    colour: bool,
+    colour: bool = False,
     seconds: float,
 ) -> Iterator[NDArray[np.uint8]]:
     """Pictures of a file as they come, each checked for what was asked."""
     answers = session.contained.request(
-        task,
+        asked.task,
         seconds=seconds,
-        path=str(file.path),
+        path=str(asked.file.path),
+        format=asked.format,
         indices=list(indices),
         colour=colour,
         limits=asdict(session.limits),
@@ -199,20 +227,16 @@ def _about_file(plan: VolumePlan, file: InputFile, error: IngestError) -> Ingest
 
 
 def _localizer(
-    plan: LocalizerPlan | None, session: Session
+    plan: LocalizerPlan | None, source: Source, session: Session
 ) -> tuple[Localizer | None, tuple[Notice, ...]]:
     """The localizer, or why there is none; without it the volume is still usable."""
     if plan is None:
         return None, ()
     frame: FrameRef = plan.frame
+    asked = Asked(plan.task, source.format, frame.file)
     try:
         (pixels,) = _frames(
-            session,
-            "dicom-frames",
-            frame.file,
-            [frame.index],
-            colour=True,
-            seconds=session.limits.file_s,
+            session, asked, [frame.index], colour=True, seconds=session.limits.file_s
         )
         if pixels.shape != plan.shape:
             raise garbage()
@@ -221,6 +245,32 @@ def _localizer(
         return None, (Notice("localizer-unreadable", text),)
     pixels.flags.writeable = False
     return Localizer(pixels, plan.kind, plan.pixel_mm), ()
+
+
+def _layers(
+    plan: LayersPlan | None, volume: VolumePlan, session: Session
+) -> tuple[LayerSurfaces | None, tuple[Notice, ...]]:
+    """The layer boundaries, or why there are none; without them the volume is still usable."""
+    if plan is None:
+        return None, ()
+    shape = (len(plan.names), len(volume.frames), volume.ascans)
+    try:
+        ((message, payload),) = session.contained.request(
+            "device-layers",
+            seconds=session.limits.file_s,
+            path=str(plan.file.path),
+            format=volume.source.format,
+            volume=plan.volume,
+            limits=asdict(session.limits),
+        )
+        if message.get("shape") != list(shape) or payload.nbytes != 4 * math.prod(shape):
+            raise garbage()
+    except IngestError as error:
+        text = f"The layers that the device found cannot be shown: {error.message}"
+        return None, (Notice("layers-unreadable", text),)
+    rows = np.frombuffer(payload, dtype="<f4").reshape(shape).astype(np.float32, copy=False)
+    rows = np.where((rows >= 0.0) & (rows < volume.depth), rows, np.float32(np.nan))
+    return LayerSurfaces(plan.names, rows), ()
 
 
 def _narrow(plan: VolumePlan, voxels: NDArray[np.uint8]) -> tuple[Notice, ...]:

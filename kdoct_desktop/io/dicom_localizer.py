@@ -62,4 +62,5 @@ def localizer_plan(entry: DicomFile) -> LocalizerPlan:
         kind=LocalizerKind.FUNDUS if colour else LocalizerKind.SLO,
         shape=(info.rows, info.columns, 3) if colour else (info.rows, info.columns),
         pixel_mm=localizer_pixel_mm(info.frame_info[0]) if info.frame_info else None,
+        task="dicom-frames",
     )

@@ -60,12 +60,29 @@ class LocalizerPlan:
         kind: What it shows.
         shape: Rows, columns and, for colour, 3.
         pixel_mm: Size of a pixel (row, column); None where unknown.
+        task: Task of the reading process that decodes it.
     """
 
     frame: FrameRef
     kind: LocalizerKind
     shape: tuple[int, ...]
     pixel_mm: tuple[float, float] | None
+    task: str
+
+
+@dataclass(frozen=True, slots=True)
+class LayersPlan:
+    """Layer boundaries that the device found, to be read.
+
+    Attributes:
+        file: File that holds them.
+        volume: Place of the volume among those of the file.
+        names: Name of each boundary.
+    """
+
+    file: InputFile
+    volume: int
+    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,10 +95,17 @@ class VolumePlan:
         depth: Rows of a B-scan.
         ascans: Columns of a B-scan.
         study_uid: Study UID; empty where the source has none.
+        visit: Volumes without a study UID that share this are one study; empty for those that
+            only share the input. Never leaves the program: it may hold an identifier.
         patient: Who was scanned.
         performed: Date of the visit.
         narrow_check: Stored values are deeper than 8 bits and were scaled without a window, so a
             dark result must be announced.
+        layers: Layer boundaries that the device found.
+        numbers: Position of each B-scan in the scan as planned, from 0; empty where every one is
+            there or positions are unknown.
+        planned: B-scans of the scan as planned; 0 where unknown.
+        beside: Files that belong to the volume without being read as volumes of their own.
     """
 
     source: Source
@@ -90,19 +114,27 @@ class VolumePlan:
     depth: int
     ascans: int
     study_uid: str = ""
+    visit: str = ""
     patient: Patient = field(default_factory=Patient)
     performed: date | None = None
     spacing: Spacing = field(default_factory=Spacing)
     scan_pattern: ScanPattern = ScanPattern.UNKNOWN
+    pattern_provenance: Provenance = Provenance.UNKNOWN
     laterality: Laterality | None = None
     laterality_provenance: Provenance = Provenance.UNKNOWN
     order_provenance: Provenance = Provenance.UNKNOWN
     localizer: LocalizerPlan | None = None
     scan_lines: NDArray[np.float32] | None = None
+    layers: LayersPlan | None = None
+    numbers: tuple[int, ...] = ()
+    planned: int = 0
     acquired: datetime | None = None
+    acquired_provenance: Provenance = Provenance.UNKNOWN
     device: str | None = None
+    software: str | None = None
     notices: tuple[Notice, ...] = ()
     narrow_check: bool = False
+    beside: frozenset[Path] = frozenset()
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -4,7 +4,6 @@ This side never parses a foreign file: it looks at first bytes, hands the file t
 process (``contained``), and puts volumes together from plain values.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +15,10 @@ from kdoct_desktop.domain.volume import Laterality, OctVolume, Provenance
 from kdoct_desktop.io import dicom, image_stack
 from kdoct_desktop.io.contained import Contained
 from kdoct_desktop.io.decode import BscanListener, FileRefusedError, VolumeHeader, decode_volume
+from kdoct_desktop.io.devices.formats import FORMATS
+from kdoct_desktop.io.devices.plans import DeviceReader
 from kdoct_desktop.io.dicom_identity import laterality_conflict
+from kdoct_desktop.io.head import Head, head_of, starts
 from kdoct_desktop.io.inputs import folder_files
 from kdoct_desktop.io.limits import Limits
 from kdoct_desktop.io.plan import InputFile, VolumePlan, unique_keys
@@ -49,21 +51,6 @@ class OpenedInput:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """What a claim is decided on.
-
-    Attributes:
-        data: The first 512 bytes.
-        name: File name in lower case.
-        size: Bytes of the file.
-    """
-
-    data: bytes
-    name: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
 class Reader:
     """One format.
 
@@ -79,32 +66,18 @@ class Reader:
     read: Callable[..., Plans] | None
 
 
-def _starts(*signatures: bytes) -> Callable[[Head], bool]:
-    return lambda head: head.data.startswith(signatures)
-
-
-def _is_zeiss_cube(head: Head) -> bool:
-    """Headerless: told by name and by the sizes of the usual cubes."""
-    named = re.search(r"_(od|os)_.*(cube|raster|z|raw)\.img$", head.name) is not None
-    return head.name.endswith(".img") and (named or head.size in (67_108_864, 40_960_000))
-
-
 READERS: tuple[Reader, ...] = (
     Reader("DICOM", lambda head: head.data[128:132] == b"DICM", dicom.read),
+    *(Reader(one.name, one.claims, DeviceReader(one) if one.parser else None) for one in FORMATS),
     Reader(
         "PNG, JPEG, TIFF or BMP",
-        _starts(
+        starts(
             b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM"
         ),
         image_stack.read,
     ),
-    Reader("Heidelberg .vol", _starts(b"HSF-OCT-"), None),
-    Reader("Heidelberg .e2e", _starts(b"CMDb", b"E2EMultipleVolumeFile"), None),
-    Reader("Topcon .fda or .fds", _starts(b"FOCT"), None),
-    Reader("Heidelberg XML", lambda head: b"<HEDX" in head.data, None),
-    Reader("Zeiss .img", _is_zeiss_cube, None),
 )
-"""Who reads what; the first claim wins. A new format is one more entry, or ``read`` for None."""
+"""Who reads what; the first claim wins. Pictures come last: some belong to a device's export."""
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ARCHIVES = (b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ")
@@ -177,7 +150,7 @@ def _plans(path: Path, label: str, session: Session) -> Plans:
     whole_folder = True
     if path.is_dir():
         files, problems = folder_files(path, label, session.limits)
-    elif _head(path).data.startswith(_ZIP):
+    elif head_of(path).data.startswith(_ZIP):
         try:
             files, problems = _unpacked(path, label, session)
         except IngestError as error:
@@ -199,8 +172,10 @@ def _plans(path: Path, label: str, session: Session) -> Plans:
     problems += unknown if len(unknown) <= _MANY else [_many_unknown(unknown, label)]
     plans: list[VolumePlan] = []
     for reader in READERS:
-        if reader.read is not None and reader.format in claimed:
-            found, refused = reader.read(session, claimed[reader.format], whole_folder=whole_folder)
+        taken = {path for plan in plans for path in plan.beside}
+        mine = [file for file in claimed.get(reader.format, ()) if file.path not in taken]
+        if reader.read is not None and mine:
+            found, refused = reader.read(session, mine, whole_folder=whole_folder)
             plans += found
             problems += refused
     return unique_keys(plans), problems
@@ -209,7 +184,7 @@ def _plans(path: Path, label: str, session: Session) -> Plans:
 def _claim(file: InputFile, limits: Limits) -> Reader | Problem:
     """The reader of a file, or why there is none."""
     try:
-        head = _head(file.path)
+        head = head_of(file.path)
     except OSError:
         return Problem(file.label, "unreadable", "The file cannot be opened.")
     if head.size == 0:
@@ -232,12 +207,6 @@ def _claim(file: InputFile, limits: Limits) -> Reader | Problem:
         text = "The file is named as DICOM but is none, or its beginning is missing."
         return Problem(file.label, "not-dicom", text)
     return Problem(file.label, "not-recognised", "The file is in no format that is read.")
-
-
-def _head(path: Path) -> Head:
-    with path.open("rb") as stream:
-        data = stream.read(512)
-    return Head(data, path.name.lower(), path.stat().st_size)
 
 
 def _is_sidecar(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import asdict
+from pathlib import Path
 from typing import TypeVar
 
 from kdoct_desktop.domain.errors import IngestError
@@ -47,7 +48,7 @@ class Session:
         self.limits = limits
         self.reporter = reporter
 
-    def header(self, task: str, file: InputFile, kind: type[T]) -> T:
+    def header(self, task: str, file: InputFile, kind: type[T], **arguments: object) -> T:
         """What the reading process makes of a file's header.
 
         The file's hash is computed here meanwhile: nothing is parsed for it, and it takes about as
@@ -57,6 +58,7 @@ class Session:
             task: Name of the task.
             file: The file.
             kind: Record type of the answer's ``info``; has a ``sha256``, which comes empty.
+            arguments: What else the task is told.
 
         Raises:
             IngestError: The file is refused.
@@ -65,9 +67,10 @@ class Session:
         answer = self.contained.ask(
             task,
             seconds=self.limits.file_s,
-            meanwhile=lambda: self._hash(file, sha256),
+            meanwhile=lambda: _hash(file.path, sha256, self),
             path=str(file.path),
             limits=asdict(self.limits),
+            **arguments,
         )
         info = answer.get("info")
         if not isinstance(info, dict):
@@ -76,16 +79,6 @@ class Session:
             return from_json(kind, {**info, "sha256": sha256.hexdigest()})
         except ValueError as error:
             raise garbage() from error
-
-    def _hash(self, file: InputFile, sha256: "hashlib._Hash") -> None:
-        """Hash the bytes of a file; may be stopped."""
-        try:
-            with file.path.open("rb") as stream:
-                while part := stream.read(_PART_BYTES):
-                    sha256.update(part)
-                    self.reporter.tick()
-        except OSError as error:
-            raise IngestError("unreadable", "The file cannot be read.") from error
 
     def references(self, file: InputFile) -> list[list[str]]:
         """Path components of each file that a DICOMDIR lists, as written.
@@ -102,6 +95,28 @@ class Session:
         if not isinstance(answer, list):
             raise garbage()
         return [[str(part) for part in parts] for parts in answer if isinstance(parts, list)]
+
+
+def hash_file(path: Path, session: Session) -> str:
+    """SHA-256 over the bytes of a file; may be stopped.
+
+    Raises:
+        IngestError: ``unreadable``.
+    """
+    sha256 = hashlib.sha256()
+    _hash(path, sha256, session)
+    return sha256.hexdigest()
+
+
+def _hash(path: Path, sha256: "hashlib._Hash", session: Session) -> None:
+    """Hash the bytes of a file; may be stopped."""
+    try:
+        with path.open("rb") as stream:
+            while part := stream.read(_PART_BYTES):
+                sha256.update(part)
+                session.reporter.tick()
+    except OSError as error:
+        raise IngestError("unreadable", "The file cannot be read.") from error
 
 
 def garbage() -> IngestError:

@@ -12,17 +12,17 @@ _ORDER = {Laterality.OD: 0, Laterality.OS: 1, None: 2}
 def studies_of(
     read: Sequence[tuple[VolumePlan, OctVolume]],
 ) -> tuple[tuple[Study, ...], tuple[Problem, ...]]:
-    """Group volumes by study; those without an identifier are one study of the input.
+    """Group volumes by study; those without an identifier by visit, or else by input.
 
     Within a study the right eye comes first. A volume that names another patient than the first
     one of its study is refused: patients are never mixed.
     """
-    groups: dict[str, list[tuple[VolumePlan, OctVolume]]] = {}
+    groups: dict[tuple[str, str], list[tuple[VolumePlan, OctVolume]]] = {}
     for plan, volume in read:
-        groups.setdefault(plan.study_uid, []).append((plan, volume))
+        groups.setdefault((plan.study_uid, plan.visit), []).append((plan, volume))
     studies: list[Study] = []
     problems: list[Problem] = []
-    for uid, members in groups.items():
+    for (uid, _), members in groups.items():
         first = members[0][0]
         same = [item for item in members if _same(item[0].patient, first.patient)]
         text = "The file names another patient than the rest of its study; correct the source."

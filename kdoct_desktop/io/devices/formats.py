@@ -1,0 +1,53 @@
+"""The table of device formats: who claims a file, who parses it, and what was tried on what.
+
+README's table is this one (``tests/io/devices/test_formats.py`` holds them together), and what is
+``experimental`` here is so called in the window and in every result.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kdoct_desktop.io.head import Head, starts
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceFormat:
+    """A format that a device or its software writes.
+
+    Attributes:
+        name: What the user is told.
+        claims: Whether a file is of this format; first bytes decide wherever the format has any.
+        parser: Module and function in the reading process; empty while it is not read yet.
+        tested: On which files reading was tried.
+        reads: What is read.
+        lacks: What is not.
+        doubt: Why the format is experimental, as one sentence for the user; empty where it was
+            tried on complete files that devices wrote.
+    """
+
+    name: str
+    claims: Callable[[Head], bool]
+    parser: str
+    tested: str = ""
+    reads: str = ""
+    lacks: str = ""
+    doubt: str = ""
+
+
+def _is_zeiss_cube(head: Head) -> bool:
+    """Headerless: told by name and by the sizes of the usual cubes."""
+    named = re.search(r"_(od|os)_.*(cube|raster|z|raw)\.img$", head.name) is not None
+    return head.name.endswith(".img") and (named or head.size in (67_108_864, 40_960_000))
+
+
+FORMATS: tuple[DeviceFormat, ...] = (
+    DeviceFormat(name="Heidelberg .vol", claims=starts(b"HSF-OCT-"), parser=""),
+    DeviceFormat(
+        name="Heidelberg .e2e", claims=starts(b"CMDb", b"E2EMultipleVolumeFile"), parser=""
+    ),
+    DeviceFormat(name="Heidelberg XML", claims=lambda head: b"<HEDX" in head.data, parser=""),
+    DeviceFormat(name="Topcon .fda or .fds", claims=starts(b"FOCT"), parser=""),
+    DeviceFormat(name="Zeiss .img", claims=_is_zeiss_cube, parser=""),
+)
+"""Every device format; the first claim wins."""
