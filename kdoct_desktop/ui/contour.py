@@ -21,6 +21,10 @@ _LINES = {
     14: ((_LEFT, _BOTTOM),),
 }
 
+_SEGMENTS = np.array([(case, *ends) for case, lines in _LINES.items() for ends in lines])
+_FIRST = np.array([(0, 0), (0, 1), (1, 0), (0, 0)])  # corner at which each edge begins
+_ALONG = np.array([(0, 1), (1, 0), (0, 1), (1, 0)])
+
 
 def contour(values: NDArray[np.float32], level: float) -> NDArray[np.float32]:
     """Where a field crosses a level.
@@ -34,42 +38,40 @@ def contour(values: NDArray[np.float32], level: float) -> NDArray[np.float32]:
         ``[r, c]`` lies at ``(r, c)``. A field that leaves the array above the level is closed
         along the border.
     """
-    field = np.pad(values.astype(np.float32), 1, constant_values=-np.inf)
-    above = field >= level
-    corner = (slice(None, -1), slice(1, None))
-    tl, tr = above[corner[0], corner[0]], above[corner[0], corner[1]]
-    bl, br = above[corner[1], corner[0]], above[corner[1], corner[1]]
-    code = tl * 8 + tr * 4 + br * 2 + bl * 1
-    found = []
-    for case, lines in _LINES.items():
-        rows, columns = np.nonzero(code == case)
-        if len(rows):
-            for start, end in lines:
-                ends = [_crossing(field, rows, columns, edge, level) for edge in (start, end)]
-                found.append(np.stack(ends, axis=1))
-    if not found:
-        return np.zeros((0, 2, 2), dtype=np.float32)
-    segments: NDArray[np.float32] = np.concatenate(found).astype(np.float32) - 1.0
+    field = np.full((values.shape[0] + 2, values.shape[1] + 2), -np.inf, dtype=np.float32)
+    field[1:-1, 1:-1] = values
+    above = (field >= level).view(np.uint8)
+    code = above[:-1, :-1] * 8 + above[:-1, 1:] * 4 + above[1:, 1:] * 2 + above[1:, :-1]
+    crossed = np.flatnonzero((code > 0) & (code < 15))  # few: all that follows is about them only
+    cases = code.ravel()[crossed]
+    found = [crossed[cases == case] for case in _SEGMENTS[:, 0]]
+    ends = np.repeat(_SEGMENTS[:, 1:], [len(squares) for squares in found], axis=0)
+    corners = np.stack(np.divmod(np.concatenate(found), code.shape[1]), axis=1)
+    segments: NDArray[np.float32] = _crossings(field, corners, ends, level) - np.float32(1.0)
     limit = np.array(values.shape, dtype=np.float32) - 1.0
     return np.clip(segments, 0.0, limit)
 
 
-def _crossing(
-    field: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    columns: NDArray[np.intp],
-    edge: int,
-    level: float,
+def _crossings(
+    field: NDArray[np.float32], corners: NDArray[np.intp], edges: NDArray[np.intp], level: float
 ) -> NDArray[np.float32]:
-    """Where the level is met on one edge of some squares, axes (square, row/column)."""
-    first = {_TOP: (0, 0), _RIGHT: (0, 1), _BOTTOM: (1, 0), _LEFT: (0, 0)}[edge]
-    along = {_TOP: (0, 1), _RIGHT: (1, 0), _BOTTOM: (0, 1), _LEFT: (1, 0)}[edge]
-    start = np.stack([rows + first[0], columns + first[1]], axis=1)
-    low = field[start[:, 0], start[:, 1]]
-    high = field[start[:, 0] + along[0], start[:, 1] + along[1]]
+    """Where the level is met on edges of squares.
+
+    Args:
+        field: Values, axes (row, column).
+        corners: Upper left corner of each square, axes (square, row/column).
+        edges: Edges to look at, axes (square, edge).
+        level: The value of the line.
+
+    Returns:
+        float32, axes (square, edge, row/column).
+    """
+    start, along = corners[:, None] + _FIRST[edges], _ALONG[edges]
+    end = start + along
+    low, high = field[start[..., 0], start[..., 1]], field[end[..., 0], end[..., 1]]
     with np.errstate(invalid="ignore", over="ignore"):
         share = (level - low) / (high - low)
     share = np.where(np.isfinite(low), share, 1.0)
     share = np.where(np.isfinite(high), share, 0.0)
-    points: NDArray[np.float32] = start + share[:, None] * np.array(along, dtype=np.float32)
+    points: NDArray[np.float32] = (start + share[..., None] * along).astype(np.float32)
     return points

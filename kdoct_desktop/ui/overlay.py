@@ -87,13 +87,13 @@ def make_heat(evidence: Evidence, index: int, shown: int, *, cells: bool) -> Hea
 
 def _rounded(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Values without the creases of bilinear interpolation: a short mean along both axes."""
-    for axis in (0, 1):
-        padded = np.pad(values, [(_SOFT, _SOFT) if at == axis else (0, 0) for at in (0, 1)], "edge")
-        parts = [
-            np.take(padded, range(shift, shift + values.shape[axis]), axis)
-            for shift in range(2 * _SOFT + 1)
-        ]
-        values = np.mean(parts, axis=0, dtype=np.float32)
+    for _ in range(2):  # down, then across: turned over after each
+        rows = len(values)
+        padded = values[np.clip(np.arange(-_SOFT, rows + _SOFT), 0, rows - 1)]
+        total = padded[:rows].copy()
+        for shift in range(1, 2 * _SOFT + 1):
+            total += padded[shift : shift + rows]
+        values = (total / np.float32(2 * _SOFT + 1)).T
     return values
 
 

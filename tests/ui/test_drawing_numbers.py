@@ -52,6 +52,20 @@ def test_a_contour_is_closed_also_at_the_border() -> None:
     assert (counts % 2 == 0).all()
 
 
+def test_contours_of_any_field_are_closed_and_lie_between_what_is_above_and_below() -> None:
+    field = np.random.default_rng(3).normal(size=(40, 30)).astype(np.float32)  # every saddle
+    segments = contour(field, 0.5)
+    _, counts = np.unique(segments.reshape(-1, 2), axis=0, return_counts=True)
+    assert (counts % 2 == 0).all()
+    inner = segments.reshape(-1, 2)
+    inner = inner[(inner > 0.0).all(axis=1) & (inner < (39.0, 29.0)).all(axis=1)]
+    low, high = np.floor(inner).astype(int), np.ceil(inner).astype(int)
+    share = (inner - low).max(axis=1)
+    between = field[*low.T] * (1.0 - share) + field[*high.T] * share
+    assert_allclose(between, 0.5, atol=1e-3)
+    assert len(inner) > 500
+
+
 def test_no_contour_where_nothing_reaches_the_level() -> None:
     assert contour(np.zeros((5, 5), dtype=np.float32), 0.5).shape == (0, 2, 2)
 
