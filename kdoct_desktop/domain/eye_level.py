@@ -6,9 +6,12 @@ with a specificity of 0.96 a B-scan it would alarm in most healthy volumes. An e
 its least normal three adjacent B-scans: the best three of a diseased eye look healthy, too.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from kdoct_desktop.domain.adjacent import adjacent_means, run_around
 from kdoct_desktop.domain.finding import (
     NORMAL,
     EyeRule,
@@ -25,26 +28,21 @@ _NORMAL_MEAN = 0.5
 """A volume is called normal only if its B-scans look normal on average."""
 
 
-def eye_scores(probabilities: NDArray[np.float64], adjacent: int) -> NDArray[np.float64]:
+def eye_scores(
+    probabilities: NDArray[np.float64], adjacent: int, numbers: Sequence[int] = ()
+) -> NDArray[np.float64]:
     """Mean of the best `adjacent` neighbouring B-scans for each class.
 
     Args:
         probabilities: Calibrated, axes (bscan, class).
         adjacent: Length of the window; shortened to the volume where it is longer.
+        numbers: ``OctVolume.numbers``: B-scans on both sides of a missing one are no neighbours.
 
     Returns:
         One score a class.
     """
-    scores: NDArray[np.float64] = _window_means(probabilities, adjacent).max(axis=0)
+    scores: NDArray[np.float64] = adjacent_means(probabilities, adjacent, numbers)[0].max(axis=0)
     return scores
-
-
-def _window_means(values: NDArray[np.float64], adjacent: int) -> NDArray[np.float64]:
-    """Mean of each run of `adjacent` B-scans, along the first axis."""
-    length = min(adjacent, len(values))
-    windows = np.lib.stride_tricks.sliding_window_view(values, length, axis=0)
-    means: NDArray[np.float64] = windows.mean(axis=-1)
-    return means
 
 
 def calibrate(score: float, scale: float, offset: float) -> float:
@@ -68,7 +66,7 @@ def summarise(
         urgency: The site's map.
     """
     classes, table = prediction.model.classes, prediction.probabilities
-    scores = _calibrated(classes, table, rule)
+    scores = _calibrated(classes, table, rule, volume.numbers)
     diseases = [code for code in classes if code != NORMAL]
     likely = sorted(
         (code for code in diseases if scores[code] >= rule.thresholds[code]),
@@ -76,10 +74,11 @@ def summarise(
     )
     leading = likely[0] if likely else max(diseases, key=scores.__getitem__)
     column = table[:, classes.index(leading)]
-    strongest, run = _strongest(column, rule.adjacent, rule.bscan_threshold(leading))
+    threshold = rule.bscan_threshold(leading)
+    strongest, run = _strongest(column, rule.adjacent, threshold, volume.numbers)
     quality = volume_quality(prediction, rule)
     alone = strongest if likely and run[0] == run[1] and len(column) > 1 else None
-    reasons = _also(likely, urgency) + _doubts(prediction, quality, alone=alone)
+    reasons = _also(likely, urgency) + _doubts(volume, prediction, quality, alone=alone)
     state, blocking = _state(volume, prediction, quality=quality, rule=rule, likely=likely)
     code = (leading if likely else NORMAL) if state is FindingState.FOUND else None
     return Finding(
@@ -99,12 +98,15 @@ def summarise(
 
 
 def _calibrated(
-    classes: tuple[str, ...], table: NDArray[np.float64], rule: EyeRule
+    classes: tuple[str, ...],
+    table: NDArray[np.float64],
+    rule: EyeRule,
+    numbers: Sequence[int],
 ) -> dict[str, float]:
     """Eye-level probability of each class, on that class's own scale."""
-    scores = dict(zip(classes, eye_scores(table, rule.adjacent).tolist(), strict=True))
+    scores = dict(zip(classes, eye_scores(table, rule.adjacent, numbers).tolist(), strict=True))
     normal = table[:, classes.index(NORMAL)]
-    scores[NORMAL] = float(_window_means(normal, rule.adjacent).min())
+    scores[NORMAL] = float(adjacent_means(normal, rule.adjacent, numbers)[0].min())
     return {
         code: calibrate(score, rule.scale.get(code, 1.0), rule.offset.get(code, 0.0))
         for code, score in scores.items()
@@ -161,7 +163,8 @@ def _limited_coverage(volume: OctVolume, rule: EyeRule) -> tuple[Notice, ...]:
         return (Notice("limited-coverage", text),)
     step = volume.spacing.bscan_mm
     if step is not None and rule.min_extent_mm is not None:
-        extent = step * (count - 1)
+        last = volume.numbers[-1] - volume.numbers[0] if volume.numbers else count - 1
+        extent = step * last
         if extent < rule.min_extent_mm:
             needed = f"{rule.min_extent_mm:.1f} mm needed"
             text = f"Limited coverage: {extent:.1f} mm of the macula, {needed}."
@@ -183,6 +186,7 @@ def _also(likely: list[str], urgency: UrgencyMap) -> tuple[Notice, ...]:
 
 
 def _doubts(
+    volume: OctVolume,
     prediction: Prediction,
     quality: Quality,
     *,
@@ -190,6 +194,9 @@ def _doubts(
 ) -> tuple[Notice, ...]:
     """What makes a finding doubtful without forbidding it."""
     notices = []
+    if volume.numbers:
+        text = "B-scans are missing; what they would show is unknown."
+        notices.append(Notice("bscans-missing", text))
     if alone is not None:
         text = f"Isolated B-scan: only B-scan {alone + 1} shows it, its neighbours do not."
         notices.append(Notice("isolated-bscan", text))
@@ -204,25 +211,15 @@ def _doubts(
 
 
 def _strongest(
-    column: NDArray[np.float64], adjacent: int, threshold: float
+    column: NDArray[np.float64], adjacent: int, threshold: float, numbers: Sequence[int]
 ) -> tuple[int, tuple[int, int]]:
     """The strongest B-scan of the run that carries the finding, and the run.
 
     The best window decides, not the loudest B-scan, which may stand elsewhere and alone.
     """
-    means = _window_means(column, adjacent)
-    start = int(means.argmax())
-    window = column[start : start + min(adjacent, len(column))]
-    peak = start + int(window.argmax())
-    first, last = _range(column, peak, threshold)
+    means, starts, lengths = adjacent_means(column, adjacent, numbers)
+    best = int(means.argmax())
+    start = int(starts[best])
+    peak = start + int(column[start : start + int(lengths[best])].argmax())
+    first, last = run_around(column >= threshold, peak, numbers)
     return first + int(column[first : last + 1].argmax()), (first, last)
-
-
-def _range(column: NDArray[np.float64], peak: int, threshold: float) -> tuple[int, int]:
-    """The run of B-scans at or above the threshold around the strongest one."""
-    first = last = peak
-    while first > 0 and column[first - 1] >= threshold:
-        first -= 1
-    while last < len(column) - 1 and column[last + 1] >= threshold:
-        last += 1
-    return first, last

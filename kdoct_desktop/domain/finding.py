@@ -131,4 +131,4 @@ class Finding:
         )
 
 
-_DOUBTS = {"isolated-bscan", "several-diseases", "poor-quality", "unlike-bscans"}
+_DOUBTS = {"isolated-bscan", "several-diseases", "poor-quality", "unlike-bscans", "bscans-missing"}

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.domain.study import Problem
-from kdoct_desktop.domain.volume import Notice, Source
+from kdoct_desktop.domain.volume import Notice, Provenance, Source
 from kdoct_desktop.io import dicom_fields as fields
 from kdoct_desktop.io.dicom_fields import FileInfo, FrameInfo
 from kdoct_desktop.io.dicom_geometry import pattern_of, spacing_of
 from kdoct_desktop.io.dicom_identity import day_of, eye_of, moment_of, patient_of
 from kdoct_desktop.io.dicom_localizer import DicomFile, localizer_of, localizer_plan
-from kdoct_desktop.io.dicom_order import lines_of, order_of
+from kdoct_desktop.io.dicom_order import lines_of, numbers_of, order_of
 from kdoct_desktop.io.inputs import referenced_files
 from kdoct_desktop.io.plan import FrameRef, InputFile, VolumePlan, combined_hash
 from kdoct_desktop.io.session import Session
@@ -182,15 +182,9 @@ def _plan(frames: list[_Frame], localizers: dict[str, DicomFile]) -> VolumePlan:
     pattern, about_pattern = pattern_of(infos, first.pattern, first.pattern_source)
     spacing, about_spacing = spacing_of(infos, pattern, picture.pixel_mm if picture else None)
     lines = lines_of(infos)
-    return VolumePlan(
-        source=_source(owners),
-        task="dicom-frames",
-        frames=tuple(FrameRef(frame.owner.file, frame.index) for frame in ordered),
-        depth=first.rows,
-        ascans=first.columns,
-        study_uid=first.study,
-        patient=patient_of(first.person),
-        performed=day_of(first.study_date),
+    notices = (*_warnings(first), *about_eye, *about, *about_pattern, *about_spacing, *notices)
+    return dataclasses.replace(
+        _told(ordered, owners),
         spacing=spacing,
         scan_pattern=pattern,
         laterality=eye,
@@ -198,9 +192,33 @@ def _plan(frames: list[_Frame], localizers: dict[str, DicomFile]) -> VolumePlan:
         order_provenance=order_provenance,
         localizer=picture,
         scan_lines=lines.astype("float32") if lines is not None else None,
-        acquired=moment_of(first.acquired),
+        notices=notices,
+    )
+
+
+def _told(frames: Sequence[_Frame], owners: Sequence[DicomFile]) -> VolumePlan:
+    """What the headers of one volume tell without a rule in between.
+
+    Args:
+        frames: In order.
+        owners: Their files.
+    """
+    first = owners[0].info
+    numbers, acquired = numbers_of([frame.info for frame in frames]), moment_of(first.acquired)
+    return VolumePlan(
+        source=_source(owners),
+        task="dicom-frames",
+        frames=tuple(FrameRef(frame.owner.file, frame.index) for frame in frames),
+        depth=first.rows,
+        ascans=first.columns,
+        study_uid=first.study,
+        patient=patient_of(first.person),
+        performed=day_of(first.study_date),
+        numbers=numbers,
+        planned=numbers[-1] + 1 if numbers else 0,
+        acquired=acquired,
+        acquired_provenance=Provenance.DEVICE if acquired else Provenance.UNKNOWN,
         device=first.device,
-        notices=(*_warnings(first), *about_eye, *about, *about_pattern, *about_spacing, *notices),
         narrow_check=first.bits > 8,
     )
 

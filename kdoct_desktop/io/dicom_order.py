@@ -38,6 +38,14 @@ def order_of(
     return list(range(len(frames))), Provenance.ASSUMED, (Notice("order-assumed", text),)
 
 
+def numbers_of(frames: Sequence[FrameInfo]) -> tuple[int, ...]:
+    """Positions of ordered frames in the stack, from 0; empty where none is missing or known."""
+    known = [frame.position for frame in frames if frame.position is not None]
+    if len(known) != len(frames) or len(set(known)) != len(known) or not _gap(known):
+        return ()
+    return tuple(number - known[0] for number in known)
+
+
 def lines_of(frames: Sequence[FrameInfo]) -> NDArray[np.float64] | None:
     """Straight scan lines, axes (bscan, start/end, row/column), in localizer pixels from 0.
 

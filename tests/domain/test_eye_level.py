@@ -91,6 +91,51 @@ def test_the_score_is_the_best_mean_of_adjacent_bscans() -> None:
     assert eye_scores(table[:2], 3)[0] == pytest.approx(0.5)
 
 
+def say_with_gaps(rows: Sequence[tuple[float, ...]], numbers: tuple[int, ...]) -> Finding:
+    scan = replace(volume(len(rows)), numbers=numbers, planned=numbers[-1] + 1)
+    return summarise(scan, prediction(rows), rule=RULE, urgency=URGENCY)
+
+
+def test_bscans_on_both_sides_of_a_missing_one_are_no_neighbours() -> None:
+    table = np.array([[0.1], [0.9], [0.9], [0.9], [0.1], [0.1]])
+
+    assert eye_scores(table, 3, numbers=(0, 1, 2, 4, 5, 6))[0] == pytest.approx(1.9 / 3)
+    assert eye_scores(table, 3)[0] == pytest.approx(0.9)
+
+
+def test_a_short_stretch_between_missing_bscans_is_not_overlooked() -> None:
+    rows = [NORMAL_ROW] * 10 + [CNV_ROW] * 2 + [NORMAL_ROW] * 10
+    gaps = (*range(10), 11, 12, *range(14, 24))
+
+    assert say(rows).class_code == "CNV"
+    finding = say_with_gaps(rows, gaps)
+    assert finding.class_code == "CNV"
+    assert finding.evidence_range == (10, 11)
+
+
+def test_evidence_ends_where_bscans_are_missing() -> None:
+    rows = [NORMAL_ROW] * 8 + [CNV_ROW] * 6 + [NORMAL_ROW] * 8
+    finding = say_with_gaps(rows, (*range(11), *range(12, 23)))
+
+    assert finding.evidence_range in {(8, 10), (11, 13)}
+    assert finding.needs_human_read
+
+
+def test_a_normal_volume_with_missing_bscans_needs_a_human_read() -> None:
+    finding = say_with_gaps([NORMAL_ROW] * 24, (*range(12), *range(13, 25)))
+
+    assert finding.class_code == "NORMAL"
+    assert finding.needs_human_read
+    assert "bscans-missing" in {reason.code for reason in finding.reasons}
+
+
+def test_the_extent_counts_the_missing_bscans() -> None:
+    scan = replace(volume(6, step_mm=0.3), numbers=(0, 2, 4, 6, 8, 10), planned=11)
+    finding = summarise(scan, prediction([NORMAL_ROW] * 6), rule=RULE, urgency=URGENCY)
+
+    assert finding.state is FindingState.FOUND
+
+
 def test_a_healthy_volume_is_normal_and_only_observed() -> None:
     finding = say([NORMAL_ROW] * 25)
 

@@ -72,7 +72,9 @@ def test_frames_of_one_file_are_ordered_by_their_position(tmp_path: Path) -> Non
 
 def test_a_gap_in_the_numbering_is_announced(tmp_path: Path) -> None:
     write_series(tmp_path, [0, 1, 2], position=[1, 2, 4])
-    assert "missing-bscans" in codes(only_volume(open_volumes(tmp_path)))
+    volume = only_volume(open_volumes(tmp_path))
+    assert "missing-bscans" in codes(volume)
+    assert (volume.numbers, volume.planned) == ((0, 1, 3), 4)
 
 
 def test_a_concatenation_is_one_volume_and_must_be_complete(tmp_path: Path) -> None:
