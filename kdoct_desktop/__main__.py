@@ -39,6 +39,10 @@ def _run(options: argparse.Namespace) -> int:
         from kdoct_desktop.cli.model import run_model
 
         return run_model(options)
+    if options.command == "inspect":
+        from kdoct_desktop.cli.inspect import run_inspect
+
+        return run_inspect(options)
     if options.command == "self-check":
         from kdoct_desktop.cli.check import run_check
 

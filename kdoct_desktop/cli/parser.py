@@ -21,6 +21,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_demo(commands)
     _add_analyze(commands)
     _add_model(commands)
+    _add_inspect(commands)
     check = commands.add_parser("self-check", help="check that this installation can work")
     check.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
@@ -60,6 +61,23 @@ def _add_analyze(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     analyze.add_argument("--tta", action="store_true", help="average five deterministic views")
     analyze.add_argument("--json", action="store_true", help="print one JSON document")
     analyze.add_argument("--no-report", action="store_true", help="write no PDF into DIR")
+
+
+def _add_inspect(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    inspect = commands.add_parser(
+        "inspect",
+        help="tell what a file holds, without patient identity",
+        description="Volumes, geometry, where each value comes from, and problems. "
+        "Exit codes: 0 all readable, 2 usage, 3 some refused, 4 nothing readable.",
+    )
+    inspect.add_argument("path", type=Path, help="file, folder, DICOMDIR or zip")
+    inspect.add_argument("--json", action="store_true", help="print one JSON document")
+    inspect.add_argument(
+        "--identity", action="store_true", help="also tell patient, times and file names"
+    )
+    inspect.add_argument(
+        "--decode", action="store_true", help="also decode every B-scan to find damage inside"
+    )
 
 
 def _add_model(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -12,7 +12,7 @@ from kdoct_desktop.domain.study import Problem
 from kdoct_desktop.domain.volume import Notice, Provenance, Source
 from kdoct_desktop.io import dicom_fields as fields
 from kdoct_desktop.io.dicom_fields import FileInfo, FrameInfo
-from kdoct_desktop.io.dicom_geometry import pattern_of, spacing_of
+from kdoct_desktop.io.dicom_geometry import pattern_of, pattern_provenance, spacing_of
 from kdoct_desktop.io.dicom_identity import day_of, eye_of, moment_of, patient_of
 from kdoct_desktop.io.dicom_localizer import DicomFile, localizer_of, localizer_plan
 from kdoct_desktop.io.dicom_order import lines_of, numbers_of, order_of
@@ -187,6 +187,7 @@ def _plan(frames: list[_Frame], localizers: dict[str, DicomFile]) -> VolumePlan:
         _told(ordered, owners),
         spacing=spacing,
         scan_pattern=pattern,
+        pattern_provenance=pattern_provenance(pattern, about_pattern),
         laterality=eye,
         laterality_provenance=eye_provenance,
         order_provenance=order_provenance,

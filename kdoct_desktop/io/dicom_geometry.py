@@ -63,6 +63,19 @@ def pattern_of(
     return ScanPattern.UNKNOWN, (Notice("pattern-unknown", text),)
 
 
+def pattern_provenance(pattern: ScanPattern, about: Sequence[Notice]) -> Provenance:
+    """Where a pattern of :func:`pattern_of` came from.
+
+    Args:
+        pattern: The pattern.
+        about: What was said about it.
+    """
+    if pattern is ScanPattern.UNKNOWN:
+        return Provenance.UNKNOWN
+    stated = any(notice.code == "pattern-stated" for notice in about)
+    return Provenance.DEVICE if stated else Provenance.DERIVED
+
+
 def _drawn(frames: Sequence[FrameInfo]) -> ScanPattern | None:
     """Pattern from the scan lines, or from plane positions; None where there are none."""
     if any(frame.orientation == "TRANSVERSE" for frame in frames):

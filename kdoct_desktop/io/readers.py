@@ -4,7 +4,8 @@ This side never parses a foreign file: it looks at first bytes, hands the file t
 process (``contained``), and puts volumes together from plain values.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -31,6 +32,7 @@ __all__ = [
     "Reader",
     "VolumeHeader",
     "open_volumes",
+    "plan_volumes",
     "start_reading",
 ]
 
@@ -117,21 +119,51 @@ def open_volumes(
         IngestError: The path does not exist or cannot be read at all.
         Cancelled: `progress` asked to stop.
     """
-    reporter = Reporter(progress)
-    with ready or Contained(limits, reporter.tick) as contained:
-        contained.start()
-        contained.tick = reporter.tick
-        path = _existing(path)
-        label = path.name or "folder"
-        reporter.report(0, 0, "finding files")
-        session = Session(contained, limits, reporter)
-        plans, problems = _plans(path, label, session)
+    with _session(progress, limits, ready) as session:
+        plans, problems = _input_plans(path, session)
         stated = [_with_eye(plan, eye) for plan in plans]
         problems += [refused for refused in stated if isinstance(refused, Problem)]
         plans = [plan for plan in stated if isinstance(plan, VolumePlan)]
         read, refused = _decode(plans, session, on_bscan)
     studies, conflicts = studies_of(read)
     return OpenedInput(studies, (*problems, *refused, *conflicts))
+
+
+def plan_volumes(
+    path: Path,
+    *,
+    progress: Progress = silent,
+    limits: Limits = Limits(),  # noqa: B008 - immutable
+) -> tuple[list[VolumePlan], list[Problem]]:
+    """Everything about the volumes of an input but their pixels, and what is refused.
+
+    Args:
+        path: What the user chose.
+        progress: Called while reading; may raise ``Cancelled``.
+        limits: What is accepted.
+
+    Raises:
+        IngestError: The path does not exist or cannot be read at all.
+        Cancelled: `progress` asked to stop.
+    """
+    with _session(progress, limits, None) as session:
+        return _input_plans(path, session)
+
+
+@contextlib.contextmanager
+def _session(progress: Progress, limits: Limits, ready: Contained | None) -> Iterator[Session]:
+    """A reading with its process."""
+    reporter = Reporter(progress)
+    with ready or Contained(limits, reporter.tick) as contained:
+        contained.start()
+        contained.tick = reporter.tick
+        yield Session(contained, limits, reporter)
+
+
+def _input_plans(path: Path, session: Session) -> Plans:
+    path = _existing(path)
+    session.reporter.report(0, 0, "finding files")
+    return _plans(path, path.name or "folder", session)
 
 
 def _existing(path: Path) -> Path:
