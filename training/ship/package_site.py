@@ -73,16 +73,9 @@ class ExportResult:
 
 
 def export_run(
-    folder: RunFolder,
-    root_data: Path,
-    manifest: Manifest,
-    split: Split,
-    config: Config,
-    *,
-    fold: int | None = None,
-    key_file: Path | None = None,
-    events: Events | None = None,
-) -> ExportResult:
+    folder: RunFolder, root_data: Path, manifest: Manifest, split: Split, config: Config, *,
+    fold: int | None = None, key_file: Path | None = None, events: Events | None = None,
+) -> ExportResult:  # fmt: skip
     """Write the package of a run, its public key, and the float16 variant where it is asked for.
 
     Args:

@@ -49,12 +49,10 @@ def split_facts(
         Plain values; ``warnings`` is a list of code, message and details, ready for `Events`, and
         ``listed`` has the lines that they count, by code.
     """
-    rules = config.split
-    codes = config.classes.codes
+    rules, codes = config.split, config.classes.codes
     counts = [_fold_counts(selected, fold, codes) for fold in folds]
     patients = {row.patient for row in selected.rows}
-    several = _several_classes(selected, codes)
-    placed = {patient for fold in folds for name in PARTS for patient in fold.part(name)}
+    unplaced = patients - {name for fold in folds for part in PARTS for name in fold.part(part)}
     facts = {
         "seed": rules.seed,
         "folds": rules.folds,
@@ -66,14 +64,14 @@ def split_facts(
         "bscans": len(selected.rows),
         "unlabelled": int(np.count_nonzero(selected.labels == UNLABELLED)),
         "counts": counts,
-        "left_out_patients": sorted(patients - placed),
+        "left_out_patients": sorted(unplaced),
         "united_by_copies": _united(duplicates.unit_by_copies),
         "united": _united(duplicates.unit),
-        "patients_of_several_classes": _capped(several),
+        "patients_of_several_classes": _capped(_several_classes(selected, codes)),
     }
     listed = _listed(duplicates)
     numbers = {code: one["count"] for code, one in listed.items()}
-    numbers["left-out-patients"] = len(patients - placed)
+    numbers["left-out-patients"] = len(unplaced)
     warnings = _warnings(numbers, _missing(counts, codes))
     return {**facts, "listed": listed, "warnings": warnings}
 
