@@ -21,7 +21,7 @@ from training.learning.averaging import Average
 from training.learning.compiling import compiled
 from training.learning.compute import is_scaled, seed_from, versions
 from training.learning.fit import Fit, Job
-from training.learning.fold_data import FoldData, chosen, fold_cache
+from training.learning.fold_data import FoldData, fold_cache
 from training.learning.loop import Stepper
 from training.learning.optimise import make_optimizer
 from training.learning.session import Position, Session
@@ -196,9 +196,7 @@ def _sees_fundus(parts: Parts) -> bool:
 def _validation_batches(parts: Parts, fabric: Fabric) -> Iterator[Batch]:
     """This process's share of the validation rows."""
     validation = parts.data.validation
-    mine = chosen(
-        validation, np.arange(fabric.global_rank, len(validation.rows), fabric.world_size)
-    )
+    mine = validation.at(np.arange(fabric.global_rank, len(validation.rows), fabric.world_size))
     return plain_batches(
         parts.validation, mine.rows, mine.labels, batch=max(8, parts.network.batch),
         root=parts.data.root, fundus=bool(parts.network.fundus_model),
@@ -210,7 +208,7 @@ def _statistics_batches(parts: Parts) -> Iterator[Batch]:
     order = np.random.default_rng(parts.config.compute.seed).permutation(len(parts.data.train.rows))
     count = min(STATISTICS_ROWS, len(order))
     batch = min(STATISTICS_BATCH, count)
-    some = chosen(parts.data.train, np.sort(order[: count - count % batch]))
+    some = parts.data.train.at(np.sort(order[: count - count % batch]))
     return plain_batches(
         parts.train, some.rows, some.labels, batch=batch, root=parts.data.root,
         fundus=bool(parts.network.fundus_model),

@@ -64,11 +64,6 @@ def labelled_only(selected: Selected) -> Selected:
     return selected.at(np.flatnonzero(selected.labels != UNLABELLED))
 
 
-def chosen(selected: Selected, at: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> Selected:
-    """The rows at these positions."""
-    return selected.at(at)
-
-
 def fold_cache(
     config: Config, folder: Path, data: FoldData, augment: AugmentConfig, events: Events
 ) -> tuple[Cache, Cache]:
