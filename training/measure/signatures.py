@@ -69,6 +69,22 @@ def blocks_promotion(found: list[Signature]) -> bool:
     return any(one.level == BLOCKS for one in found)
 
 
+def promotion(found: list[Signature]) -> dict[str, Any]:
+    """What an export asks before it writes a package: ``cv_report.json``'s ``promotion``.
+
+    Returns:
+        ``blocked``: whether no package may be written without a written waiver; ``by``: the codes
+        of the signatures that block, which stand in full among the report's ``signatures``;
+        ``reasons``: their messages.
+    """
+    blocking = [one for one in found if one.level == BLOCKS]
+    return {
+        "blocked": blocks_promotion(found),
+        "by": [one.code for one in blocking],
+        "reasons": [one.message for one in blocking],
+    }
+
+
 def _missing(report: dict[str, Any]) -> Iterator[Signature]:
     lines = [f"fold {one['fold']}: {one['role']}" for one in report["missing"]]
     if lines:
@@ -192,8 +208,9 @@ def _errors(report: dict[str, Any]) -> Iterator[Signature]:
             "less-sensitive-than-teacher", BLOCKS,
             f"The student finds {-100 * change['value']:.2f} points fewer diseased B-scans than "
             f"its teacher{between}: the same accuracy can hide worse errors.",
-            "Not to be promoted as it is: look at the confusion matrices, raise the sensitivity of "
-            "the operating thresholds, or distil again with more weight on the soft term.",
+            "Not to be promoted as it is: look at the confusion matrices, and distil again with "
+            "more weight on the soft term. The figure counts the most probable class, so no "
+            "operating threshold changes it.",
         )  # fmt: skip
 
 

@@ -3,7 +3,15 @@
 from copy import deepcopy
 from typing import Any
 
-from training.measure.signatures import BLOCKS, NOTICE, RED, WARNING, blocks_promotion, signatures
+from training.measure.signatures import (
+    BLOCKS,
+    NOTICE,
+    RED,
+    WARNING,
+    blocks_promotion,
+    promotion,
+    signatures,
+)
 
 
 def fold(
@@ -62,6 +70,17 @@ def test_lower_disease_sensitivity_blocks_promotion() -> None:
     assert "1.90 points" in listed[0].message
     assert blocks_promotion(listed)
     assert not blocks_promotion(signatures(report(fold(0)), gate=0.9, warn_below=0.85))
+
+
+def test_what_an_export_reads_names_every_reason_and_no_advice_that_cannot_help() -> None:
+    listed = signatures(report(fold(0), disease=change(-0.019, -0.03, -0.01)),
+                        gate=0.9, warn_below=0.85)  # fmt: skip
+    assert promotion(listed) == {
+        "blocked": True, "by": ["less-sensitive-than-teacher"], "reasons": [listed[0].message],
+    }  # fmt: skip
+    assert promotion([]) == {"blocked": False, "by": [], "reasons": []}
+    assert "raise the sensitivity" not in listed[0].advice
+    assert "no operating threshold changes it" in listed[0].advice
 
 
 def test_a_weak_student_that_copies_well_had_an_undertrained_teacher() -> None:
