@@ -5,7 +5,7 @@ figures are means over the classes that have cases, and a draw that loses one of
 of the interval, because the mean of the rest would flatter.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ NO_CALL = -1
 """Called neither normal nor a disease: a person has to read it. Counts as wrong everywhere."""
 
 MACRO = ("macro_sensitivity", "macro_specificity", "macro_precision", "macro_f1")
+NOTHING = {"n": 0, "patients": 0}
+"""Table of an empty set."""
 COMPARED = (
     "accuracy", "macro_sensitivity", "macro_specificity", "macro_f1", "kappa",
     "disease_sensitivity", "disease_specificity", "macro_auroc",
@@ -171,23 +173,49 @@ def auroc_figures(units: Units, bootstrap: Bootstrap, classes: Sequence[str]) ->
     return figures
 
 
-def figures_of(units: Units, bootstrap: Bootstrap, classes: Sequence[str]) -> dict[str, Values]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Draws:
+    """A set and all of its figures in all draws, computed once for tables and differences.
+
+    Attributes:
+        units: The set.
+        bootstrap: The draws of its patients.
+        confusion: Matrix of the sample itself, as one of `confusion_draws`.
+        figures: Name to the figure in every draw.
+    """
+
+    units: Units
+    bootstrap: Bootstrap
+    confusion: Values
+    figures: dict[str, Values]
+
+
+def draws_of(units: Units, bootstrap: Bootstrap, classes: Sequence[str]) -> Draws:
     """All figures of a set in all draws."""
     matrices = confusion_draws(units, bootstrap, len(classes))
-    return confusion_figures(matrices, classes) | auroc_figures(units, bootstrap, classes)
+    figures = confusion_figures(matrices, classes) | auroc_figures(units, bootstrap, classes)
+    return Draws(units, bootstrap, matrices[0], figures)
+
+
+def figures_of(units: Units, bootstrap: Bootstrap, classes: Sequence[str]) -> dict[str, Values]:
+    """All figures of a set in all draws, by name."""
+    return draws_of(units, bootstrap, classes).figures
 
 
 def table(units: Units, bootstrap: Bootstrap, classes: Sequence[str]) -> dict[str, Any]:
+    """`table_of` the set's own draws; `NOTHING` where it is empty."""
+    return table_of(draws_of(units, bootstrap, classes), classes) if len(units) else dict(NOTHING)
+
+
+def table_of(draws: Draws, classes: Sequence[str]) -> dict[str, Any]:
     """Counts, confusion matrix and every figure with its interval, as plain values.
 
     Returns:
         ``n``, ``patients``, ``no_call``, ``confusion`` (true class by called class and no call),
         ``figures`` (name to `interval`), ``classes`` (code to n, patients and its figures).
     """
-    if not len(units):
-        return {"n": 0, "patients": 0}
-    made = intervals(figures_of(units, bootstrap, classes))
-    matrix = confusion_draws(units, bootstrap, len(classes))[0]
+    units = draws.units
+    made = intervals(draws.figures)
     by_class: dict[str, Any] = {}
     for k, code in enumerate(classes):
         here = np.flatnonzero(units.truth == k)
@@ -202,9 +230,9 @@ def table(units: Units, bootstrap: Bootstrap, classes: Sequence[str]) -> dict[st
         }
     return {
         "n": len(units),
-        "patients": bootstrap.patients,
+        "patients": draws.bootstrap.patients,
         "no_call": int((units.called == NO_CALL).sum()),
-        "confusion": matrix.astype(int).tolist(),
+        "confusion": draws.confusion.astype(int).tolist(),
         "figures": {name: one for name, one in made.items() if ":" not in name},
         "classes": by_class,
     }
@@ -218,9 +246,20 @@ def compared(
     Raises:
         ValueError: The two are not answers to the same units.
     """
-    if ours.patients != theirs.patients or not np.array_equal(ours.truth, theirs.truth):
+    if not same_units(ours, theirs):
         raise ValueError("paired figures need the same units in the same order")
-    mine = figures_of(ours, bootstrap, classes)
-    other = figures_of(theirs, bootstrap, classes)
+    mine, other = (figures_of(one, bootstrap, classes) for one in (ours, theirs))
+    return differences(mine, other, classes)
+
+
+def same_units(ours: Units, theirs: Units) -> bool:
+    """Whether two sets are answers to the same units in the same order."""
+    return ours.patients == theirs.patients and np.array_equal(ours.truth, theirs.truth)
+
+
+def differences(
+    ours: Mapping[str, Values], theirs: Mapping[str, Values], classes: Sequence[str]
+) -> dict[str, Any]:
+    """``ours - theirs`` for every figure that is compared, from the same draws of both."""
     names = [*COMPARED, *(f"recall:{code}" for code in classes)]
-    return {name: difference(mine[name], other[name]) for name in names}
+    return {name: difference(ours[name], theirs[name]) for name in names}
