@@ -6,7 +6,7 @@ implementation's five matrices: 92.57 +- 2.32).
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 NEH = "neh"
@@ -25,7 +25,7 @@ class Anchor:
         sensitivity: Macro; None where not given.
         specificity: Macro; None where not given.
         trust: How far it can be trusted, and why.
-        comparable: Whether the protocol is that of this program, so that figures may be compared.
+        comparable: Whether figures may be compared, where the run tests the same B-scans.
     """
 
     name: str
@@ -81,12 +81,16 @@ FILTERED_BSCANS = 12_649
 """B-scans of NEH whose label is the class of their volume."""
 
 
-def anchors_for(datasets: Iterable[str], classes: Sequence[str]) -> dict[str, Any]:
+def anchors_for(
+    datasets: Iterable[str], classes: Sequence[str], *, filtered: int
+) -> dict[str, Any]:
     """Published figures for a run on one known data set.
 
     Args:
         datasets: Names of the data sets among the tested rows.
         classes: Class codes of the run.
+        filtered: B-scans of the filtered set, all folds together; 0 where the run tests all.
+            Figures on NEH compare only with the published ones on the same B-scans.
 
     Returns:
         ``dataset`` and ``rows``; empty where the data or the classes are others.
@@ -94,4 +98,6 @@ def anchors_for(datasets: Iterable[str], classes: Sequence[str]) -> dict[str, An
     names = sorted(set(datasets))
     if len(names) != 1 or names[0] not in _TABLE or set(classes) != CLASSES[names[0]]:
         return {}
-    return {"dataset": names[0], "rows": [asdict(one) for one in _TABLE[names[0]]]}
+    same = names[0] != NEH or filtered == FILTERED_BSCANS
+    rows = [asdict(replace(one, comparable=one.comparable and same)) for one in _TABLE[names[0]]]
+    return {"dataset": names[0], "rows": rows}

@@ -4,7 +4,6 @@ Whatever is chosen (temperature, thresholds, eye rule) is chosen on the validati
 patient that trained or validated is refused for the test tables.
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kdoct_desktop.inference.input_spec import preprocessing_hash
 from training.config import Config
 from training.data.manifest import Manifest
 from training.data.predictions import Predictions, save_predictions
@@ -21,18 +19,23 @@ from training.errors import TrainingError
 from training.events import Events, Silent
 from training.files import write_json
 from training.learning.compute import choose_accelerator
+from training.measure.asked import Asked, asked_rows
 from training.measure.evidence import faithfulness, left_out_rows, unlike
 from training.measure.fold_report import part_counts, shown_to_people, student_beside_teacher
-from training.measure.metrics import table
+from training.measure.gather import (
+    SCHEMA,
+    answer_facts,
+    is_finished,
+    read_fold,
+    settings_of,
+)
+from training.measure.metrics import table_of
 from training.measure.predicting import ask, stored_answers, views_of
-from training.measure.resample import Bootstrap
 from training.measure.scoring import Scored, choose_operating, measured, score
 from training.measure.thresholds import Operating
 from training.run_folder import ROLES, RunFolder
-from training.splits.held_out import Held, check_model, held_rows
+from training.splits.held_out import Held, check_model
 from training.splits.split import Split
-
-SCHEMA = 1
 
 
 def evaluate_fold(
@@ -45,7 +48,6 @@ def evaluate_fold(
     events: Events | None = None,
     *,
     faithful: int | None = None,
-    device: str | None = None,
 ) -> dict[str, Any]:
     """Ask teacher and student of a fold, save their answers, score them.
 
@@ -61,7 +63,6 @@ def evaluate_fold(
         events: Told of the progress.
         faithful: B-scans of the deletion and insertion curves; 0 leaves them out, None is as
             configured.
-        device: Where to compute; None as configured.
 
     Returns:
         The fold's report, also written to ``evaluation.json`` of the fold.
@@ -70,7 +71,7 @@ def evaluate_fold(
         TrainingError: ``nothing-to-evaluate``, ``wrong-model``, ``not-held-out``, ``empty-test``.
     """
     speak = events or Silent()
-    one = _Fold(root_data, folder, fold, manifest, split, config, speak, device)
+    one = _Fold(root_data, folder, fold, manifest, split, config, speak)
     return one.evaluate(config.evaluate.faithful if faithful is None else faithful)
 
 
@@ -85,25 +86,24 @@ class _Fold:
     split: Split
     config: Config
     events: Events
-    device: str | None
 
     def evaluate(self, faithful: int) -> dict[str, Any]:
         """Evaluate the networks that are there; the report, also written."""
-        held = held_rows(self.manifest, self.split, self.config, self.number)
+        asked = asked_rows(self.manifest, self.split, self.config, self.number)
         present = self._roles_present()
-        where = self.device or choose_accelerator(self.config.compute.accelerator)
+        where = choose_accelerator(self.config.compute.accelerator)
         roles: dict[str, dict[str, Any]] = {}
         scored: dict[str, dict[str, Scored]] = {}
         logits: dict[str, NDArray[np.float32]] = {}
         for role in present:
             one = _Role(self, role, where)
-            roles[role], scored[role], logits[role] = one.evaluate(held, faithful)
+            roles[role], scored[role], logits[role] = one.evaluate(asked, faithful)
         report = {
-            **self._head(held),
+            **self._head(asked.held),
             "faithful": faithful,
             "missing": [role for role in ROLES if role not in present],
             "roles": roles,
-            **student_beside_teacher(scored, logits, held, self.config),
+            **student_beside_teacher(scored, logits, asked.held, self.config),
         }
         write_json(self.folder.fold(self.number) / "evaluation.json", report)
         self.events.done(f"evaluate fold {self.number}", shown_to_people(report))
@@ -133,6 +133,7 @@ class _Fold:
             "split_sha256": self.split.sha256,
             "manifest_sha256": self.manifest.sha256,
             "views": self.config.evaluate.views,
+            "settings": settings_of(self.config),
             "primary": held.primary,
             "data": {name: part_counts(part, self.config) for name, part in parts.items()},
         }
@@ -151,45 +152,43 @@ class _Role:
         check_model(self._model.facts, role, at.number, split=at.split, config=at.config)
 
     def evaluate(
-        self, held: Held, faithful: int
+        self, asked: Asked, faithful: int
     ) -> tuple[dict[str, Any], dict[str, Scored], NDArray[np.float32]]:
         """The role's part of the report, what was scored by set, and the logits of the test."""
-        config, rows = self._config, held.test.rows
-        validation = self._answers("validation", held.validation)
-        test = self._answers("test", held.test)
+        config, held = self._config, asked.held
+        validation, test = (self._answers(*one) for one in asked.parts.items())
         views = config.evaluate.views
-        operating = choose_operating(validation[views], held.validation.rows, config)
+        operating = choose_operating(validation[views], asked.validation.rows, config)
         scored = {
-            name: score(test[views], rows, operating, config=config, keep=keep)
+            name: score(test[views], asked.test.rows, operating, config=config, keep=keep)
             for name, keep in held.sets.items()
         }
+        logits = test[views].logits[: len(held.test.rows)]
         made = {
             "model": self._about(),
             "operating": operating.to_json(),
             "test": {name: measured(one, config) for name, one in scored.items()},
         }
         if views != "single":
-            made["single"] = self._single(validation, test, held)
+            made["single"] = self._single(validation, test, asked)
         if self._role == "student":
-            made |= self._before(faithful) or self._evidence(held, test[views], operating, faithful)
-        return made, scored, test[views].logits
+            made |= self._before(faithful) or self._evidence(held, logits, operating, faithful)
+        return made, scored, logits
 
     def _before(self, faithful: int) -> dict[str, Any] | None:
         """What an earlier evaluation of the same weights measured of the evidence."""
         try:
-            path = self._folder.fold(self._fold) / "evaluation.json"
-            old = json.loads(path.read_text("utf-8"))
+            old = read_fold(self._folder, self._fold, self._split, self._config) or {}
             one = old["roles"][self._role]
-            now = (SCHEMA, self._split.sha256, self._config.evaluate.views, faithful)
-            then = (old["schema"], old["split_sha256"], old["views"], old["faithful"])
-            same = one["model"]["weights_sha256"] == self._model.facts["weights_sha256"]
+            now = (faithful, settings_of(self._config), self._model.facts["weights_sha256"])
+            then = (old["faithful"], old["settings"], one["model"]["weights_sha256"])
             kept = {name: one[name] for name in ("unlike", "faithfulness")}
-        except (OSError, ValueError, KeyError, TypeError):
+        except (KeyError, TypeError):
             return None
-        return kept if same and now == then else None
+        return kept if now == then else None
 
     def _evidence(
-        self, held: Held, test: Predictions, operating: Operating, faithful: int
+        self, held: Held, logits: NDArray[np.float32], operating: Operating, faithful: int
     ) -> dict[str, Any]:
         """What the student does with classes it was not taught, and how faithful its maps are."""
         config, network = self._config, self._model.network
@@ -198,7 +197,7 @@ class _Role:
             "unlike": unlike(network, config, self._root, strange, operating, device=self._device),
             "faithfulness": faithfulness(
                 network, config, self._root, held.test.rows, held.test.labels,
-                test.logits.argmax(axis=1), temperature=operating.temperature, most=faithful,
+                logits.argmax(axis=1), temperature=operating.temperature, most=faithful,
                 device=self._device,
             ),
         }  # fmt: skip
@@ -211,13 +210,10 @@ class _Role:
             view: self._folder.predictions(self._fold, self._role, name)
             for view, name in names.items()
         }
-        facts = {
-            "role": self._role, "fold": self._fold, "part": part,
-            "classes": list(config.classes.codes), "split_sha256": self._split.sha256,
-            "manifest_sha256": self._manifest.sha256,
-            "weights_sha256": self._model.facts["weights_sha256"],
-            "preprocessing": preprocessing_hash(config.input.spec),
-        }  # fmt: skip
+        facts = answer_facts(
+            config, self._manifest, self._split, fold=self._fold, role=self._role, part=part,
+            weights=self._model.facts["weights_sha256"],
+        )  # fmt: skip
         stored = {
             view: stored_answers(path, selected, {**facts, "views": view})
             for view, path in paths.items()
@@ -240,23 +236,21 @@ class _Role:
         return made
 
     def _single(
-        self, validation: dict[str, Predictions], test: dict[str, Predictions], held: Held
+        self, validation: dict[str, Predictions], test: dict[str, Predictions], asked: Asked
     ) -> dict[str, Any]:
         """The same network with one view: the second row beside test-time views."""
-        rows, config = held.test.rows, self._config
-        operating = choose_operating(validation["single"], held.validation.rows, config)
+        rows, config = asked.test.rows, self._config
+        operating = choose_operating(validation["single"], asked.validation.rows, config)
         made: dict[str, Any] = {"temperature": operating.temperature}
-        for name, keep in held.sets.items():
-            units = score(test["single"], rows, operating, config=config, keep=keep).bscan
-            bootstrap = Bootstrap(units.patients, resamples=config.evaluate.resamples)
-            made[name] = table(units, bootstrap, config.classes.codes)
+        for name, keep in asked.held.sets.items():
+            one = score(test["single"], rows, operating, config=config, keep=keep)
+            made[name] = table_of(one.drawn("bscan", config), config.classes.codes)
         return made
 
     def _about(self) -> dict[str, Any]:
         """What the report repeats of the model's facts."""
         facts = self._model.facts
         chosen = facts.get("validation", {}).get(facts.get("chosen"), {})
-        finished = (self._folder.role(self._fold, self._role) / "finished.json").is_file()
         return {
             "model": facts["network"]["model"],
             "weights_sha256": facts["weights_sha256"],
@@ -267,5 +261,5 @@ class _Role:
             "initial_weights": facts.get("initial_weights"),
             "waiver": facts.get("waiver") or "",
             "versions": facts.get("versions", {}),
-            "finished": finished,
+            "finished": is_finished(self._folder, self._fold, self._role),
         }

@@ -8,8 +8,9 @@ from training.config import Config
 from training.data.manifest import Manifest
 from training.events import Events, Silent
 from training.files import write_whole
-from training.measure.cv_report import build_report, gather
+from training.measure.cv_report import build_report
 from training.measure.evaluate_fold import evaluate_fold
+from training.measure.gather import gather, is_evaluated
 from training.run_folder import ROLES, RunFolder
 from training.splits.split import Split
 
@@ -23,11 +24,11 @@ def evaluate_run(
     events: Events | None = None,
     *,
     faithful: int | None = None,
-    device: str | None = None,
 ) -> dict[str, Any]:
     """Write ``cv_report.json``, the figures, ``summary.html`` and ``summary.pdf``.
 
-    Folds without a network are named as missing; answers that are saved are not asked for again.
+    Folds without a network are named as missing; a fold whose report is that of its networks, as
+    configured now, is not evaluated again.
 
     Args:
         root_data: Data folder.
@@ -37,7 +38,6 @@ def evaluate_run(
         config: Of the run.
         events: Told of the progress and of every signature.
         faithful: B-scans of the deletion and insertion curves of each fold; None as configured.
-        device: Where to compute; None as configured.
 
     Returns:
         The report.
@@ -46,11 +46,10 @@ def evaluate_run(
         TrainingError: As `evaluate_fold`; ``nothing-to-evaluate`` where no fold has a network.
     """
     speak = events or Silent()
+    curves = config.evaluate.faithful if faithful is None else faithful
     for fold in _folds_with_networks(folder, split):
-        evaluate_fold(
-            root_data, folder, fold, manifest, split, config, speak,
-            faithful=faithful, device=device,
-        )  # fmt: skip
+        if not is_evaluated(folder, fold, manifest, split, config, faithful=curves):
+            evaluate_fold(root_data, folder, fold, manifest, split, config, speak, faithful=curves)
     report = _write_report(folder, manifest, split, config)
     _announce(report, speak)
     return report
@@ -73,7 +72,7 @@ def _write_report(
     from training.measure.summary import write_summary
 
     gathered = gather(folder, manifest, split, config)
-    report = build_report(gathered, folder, manifest, split, config)
+    report = build_report(gathered, manifest, split, config)
     text = json.dumps(report, indent=1, allow_nan=False) + "\n"
     write_whole(folder.report, text.encode())
     figures = draw_figures(report, gathered, folder)
@@ -89,12 +88,13 @@ def _announce(report: dict[str, Any], events: Events) -> None:
 
 
 def _for_people(report: dict[str, Any]) -> dict[str, Any]:
-    """Pooled figures of the set that was asked for."""
-    shown: dict[str, Any] = {"folds": len(report["folds"])}
+    """Figures of the set that was asked for: pooled, or means over folds that test the same."""
+    shown: dict[str, Any] = {"folds": len(report["folds"]), "views": report["views"]}
     for role in ROLES:
         one = report["pooled"].get(role, {}).get(report["primary"])
-        if one is not None:
-            figures = one["bscan"]["figures"]
-            shown[f"{role} accuracy"] = figures["accuracy"]["value"]
-            shown[f"{role} disease sensitivity"] = figures["disease_sensitivity"]["value"]
+        mean = report["over_folds"].get(role, {}).get(report["primary"], {}).get("bscan")
+        figures, key = (one["bscan"]["figures"], "value") if one else (mean, "mean")
+        if figures:
+            shown[f"{role} accuracy"] = figures["accuracy"][key]
+            shown[f"{role} disease sensitivity"] = figures["disease_sensitivity"][key]
     return shown

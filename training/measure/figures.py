@@ -16,8 +16,8 @@ from matplotlib.font_manager import fontManager, get_font
 from matplotlib.lines import Line2D
 
 from training.files import write_whole
-from training.measure.cv_report import Gathered
 from training.measure.eye_metrics import resource
+from training.measure.gather import Gathered
 from training.measure.metrics import Units
 from training.measure.probability_metrics import roc_points
 from training.measure.scoring import pooled
@@ -45,7 +45,7 @@ TITLES = {
 
 
 def draw_figures(report: dict[str, Any], gathered: Gathered, folder: RunFolder) -> dict[str, Path]:
-    """Draw every figure that the report has data for.
+    """Draw every figure that the report has data for; folds that are not pooled have few.
 
     Args:
         report: Over all folds.
@@ -59,7 +59,7 @@ def draw_figures(report: dict[str, Any], gathered: Gathered, folder: RunFolder) 
     scored = {
         role: pooled(list(by_set[primary].values()))
         for role, by_set in gathered.scored.items()
-        if by_set.get(primary)
+        if primary in report["pooled"].get(role, {})
     }
     tables = {role: report["pooled"][role][primary] for role in scored}
     logs = {role: read_logs(folder, role, report["folds_of_the_split"]) for role in ROLES}

@@ -68,11 +68,11 @@ def predict(
         views=views_of(views), device=device, batch=batch, events=events,
         step=f"predict {facts.get('role', '')} {facts.get('part', '')}".strip(),
     )  # fmt: skip
-    ready = {**facts, "views": views, **_known_facts(config, manifest)}
+    ready = {**facts, "views": views, **known_facts(config, manifest)}
     return Predictions(selected.indices, selected.labels, logits.mean(axis=1), embeddings, ready)
 
 
-def _known_facts(config: Config, manifest: Manifest) -> dict[str, Any]:
+def known_facts(config: Config, manifest: Manifest) -> dict[str, Any]:
     """What answers rest on beside the network: classes, rows and preprocessing."""
     return {
         "classes": list(config.classes.codes),

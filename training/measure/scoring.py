@@ -1,28 +1,40 @@
 """From the answers of a fold to everything that is scored: B-scans, eyes, patients."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kdoct_desktop.domain.finding import NORMAL
+from kdoct_desktop.inference.probability import softmax
 from training.config import Config
 from training.data.manifest import Row
 from training.data.predictions import Predictions
 from training.measure.eye_metrics import (
+    BLIND,
     Eyes,
     Patients,
     eyes,
     patients_from_bscans,
     patients_from_eyes,
-    volumes_of,
 )
-from training.measure.metrics import Units, bscan_units, compared, joined, table
+from training.measure.metrics import (
+    NOTHING,
+    Draws,
+    Units,
+    bscan_units,
+    differences,
+    draws_of,
+    joined,
+    same_units,
+    table_of,
+)
 from training.measure.probability_metrics import calibration_table
 from training.measure.resample import Bootstrap, Values, interval, ratio
 from training.measure.thresholds import Operating, fit_operating
+from training.measure.volumes import Volumes, own_labels, volumes_of
 
 LEVELS = ("bscan", "eye", "patient")
 
@@ -40,6 +52,7 @@ class Scored:
         eye_facts: States and eyes left out, counted.
         patient: Patients.
         patient_facts: The rule in words, and how many are left out.
+        known: Draws by level, kept by `drawn`.
     """
 
     bscan: Units
@@ -50,85 +63,96 @@ class Scored:
     eye_facts: dict[str, dict[str, int]]
     patient: Units
     patient_facts: dict[str, Any]
+    known: dict[str, Draws] = field(default_factory=dict)
 
     def level(self, name: str) -> Units:
         """Units of ``bscan``, ``eye`` or ``patient``."""
         return {"bscan": self.bscan, "eye": self.eye, "patient": self.patient}[name]
 
+    def drawn(self, name: str, config: Config) -> Draws:
+        """All figures of a level in all draws: made once, for its table and its differences."""
+        if name not in self.known:
+            units = self.level(name)
+            bootstrap = Bootstrap(units.patients, resamples=config.evaluate.resamples)
+            self.known[name] = draws_of(units, bootstrap, config.classes.codes)
+        return self.known[name]
+
 
 def choose_operating(validation: Predictions, rows: Sequence[Row], config: Config) -> Operating:
-    """Temperature, thresholds and eye rule from the labelled answers on the validation part.
+    """Temperature, thresholds and eye rule from the answers on the validation part.
 
     Args:
-        validation: Answers; rows without label are ignored.
-        rows: The manifest's rows of these answers.
+        validation: Answers; those `UNLABELLED` serve the eyes they belong to and nothing else.
+        rows: The manifest's rows of these answers, best with all others of their volumes
+            (`training.measure.asked.with_neighbours`).
         config: Classes and the wanted sensitivity.
     """
-    keep = np.flatnonzero(validation.labels >= 0)
-    known = [rows[k] for k in keep.tolist()]
-    labels = validation.labels[keep]
-    classes = config.classes.codes
+    counted = validation.labels >= 0
+    volumes, labels = _volumes(rows, config)
     return fit_operating(
-        validation.logits[keep],
-        validation.embeddings[keep],
-        labels,
-        patients=[row.patient for row in known],
-        volumes=volumes_of(known, labels, classes=classes, names=config.classes.labels),
-        classes=classes,
+        validation.logits,
+        validation.embeddings,
+        np.where(counted, validation.labels, labels),
+        patients=[row.patient for row in rows],
+        volumes=volumes.holding(counted),
+        classes=config.classes.codes,
         sensitivity=config.evaluate.sensitivity,
+        counted=counted,
     )
 
 
+def _volumes(rows: Sequence[Row], config: Config) -> tuple[Volumes, NDArray[np.int64]]:
+    """The volumes of the rows, and what the data set says of each B-scan."""
+    labels = own_labels(rows, config.classes)
+    names = config.classes.labels
+    return volumes_of(rows, labels, classes=config.classes.codes, names=names), labels
+
+
 def score(
-    answers: Predictions,
-    rows: Sequence[Row],
-    operating: Operating,
-    *,
-    config: Config,
+    answers: Predictions, rows: Sequence[Row], operating: Operating, *, config: Config,
     keep: NDArray[np.bool_] | None = None,
-) -> Scored:
-    """Score the labelled answers of a held-out part.
+) -> Scored:  # fmt: skip
+    """Score the answers of a held-out part.
+
+    A set of B-scans narrows the tables of B-scans, and which eyes are looked at; an eye is called
+    from all of its B-scans.
 
     Args:
-        answers: Of one network on one fold.
+        answers: Of one network on one fold; those `UNLABELLED` serve the eyes they belong to.
         rows: The manifest's rows of these answers.
         operating: Chosen on the validation part of the same fold.
         config: Classes.
-        keep: Which answers take part; None for all.
+        keep: Which of the first answers take part, none of those behind them; None for all.
     """
     mask = answers.labels >= 0
-    at = np.flatnonzero(mask if keep is None else mask & keep)
+    if keep is not None:
+        mask &= np.pad(keep, (0, len(mask) - len(keep)))
+    at = np.flatnonzero(mask)
     classes = config.classes.codes
-    labels, logits = answers.labels[at], answers.logits[at]
     known = [rows[k] for k in at.tolist()]
-    probabilities = operating.probabilities(logits)
-    bscan = bscan_units(labels, probabilities, [row.patient for row in known])
-    unlike = operating.unlike(answers.embeddings[at]) if len(at) else None
-    volumes = volumes_of(known, labels, classes=classes, names=config.classes.labels)
+    probabilities = operating.probabilities(answers.logits)
+    bscan = bscan_units(answers.labels[at], probabilities[at], [row.patient for row in known])
+    unlike = operating.unlike(answers.embeddings) if len(at) else None
+    volumes = _volumes(rows, config)[0].holding(mask)
     found = eyes(volumes, probabilities, classes=classes, rule=operating.rule, unlike=unlike)
     people = _people(found, bscan, classes)
     return Scored(
         bscan,
-        Operating.probabilities(_at_one(operating), logits),
-        _above(probabilities, operating, classes),
-        unlike,
+        softmax(answers.logits[at], 1.0),
+        _above(probabilities[at], operating, classes),
+        None if unlike is None else unlike[at],
         found.units,
         {"states": found.states, "left_out": _left_out(found, known)},
         people.units,
-        {"rule": people.rule, "labels disagree": people.left_out},
+        {"rule": people.rule, "class unclear": people.left_out},
     )
 
 
 def _people(found: Eyes, bscan: Units, classes: Sequence[str]) -> Patients:
     """Patients from their eyes; from their B-scans where no eye is known."""
     if len(found.units):
-        return patients_from_eyes(found.units, classes)
-    return patients_from_bscans(bscan, classes)
-
-
-def _at_one(operating: Operating) -> Operating:
-    """The same without its temperature."""
-    return Operating(1.0, None, None, operating.thresholds, operating.eye_rule, {})
+        return patients_from_eyes(found.units, classes, found.unclear)
+    return patients_from_bscans(bscan, classes, found.unclear)
 
 
 def _above(
@@ -174,29 +198,35 @@ def pooled(parts: Sequence[Scored]) -> Scored:
         joined([one.patient for one in parts]),
         {
             "rule": "; ".join(rules),
-            "labels disagree": sum(one.patient_facts["labels disagree"] for one in parts),
+            "class unclear": sum(one.patient_facts["class unclear"] for one in parts),
         },
     )
 
 
 def measured(scored: Scored, config: Config) -> dict[str, Any]:
     """All tables of one network on one set, with intervals, as plain values."""
-    classes, resamples = config.classes.codes, config.evaluate.resamples
-    made: dict[str, Any] = {}
-    for name in LEVELS:
-        units = scored.level(name)
-        bootstrap = Bootstrap(units.patients, resamples=resamples)
-        made[name] = table(units, bootstrap, classes)
-        if name == "bscan" and len(units):
-            made[name]["calibration"] = calibration_table(
-                scored.raw, units.scores, units.truth, bootstrap
-            )
-            made[name]["thresholds"] = _at_thresholds(scored, bootstrap, classes)
-            if scored.unlike is not None:
-                flagged = bootstrap.mean(scored.unlike.astype(np.float64))
-                made[name]["unlike_training"] = interval(flagged)
-    made["eye"] |= scored.eye_facts
+    made: dict[str, Any] = {
+        name: table_of(scored.drawn(name, config), config.classes.codes)
+        if len(scored.level(name))
+        else dict(NOTHING)
+        for name in LEVELS
+    }
+    if len(scored.bscan):
+        made["bscan"] |= _of_bscans(scored, config)
+    made["eye"] |= {**scored.eye_facts, "not_known": BLIND}
     made["patient"] |= scored.patient_facts
+    return made
+
+
+def _of_bscans(scored: Scored, config: Config) -> dict[str, Any]:
+    """Calibration, operating points and share of unlike B-scans."""
+    units, bootstrap = scored.bscan, scored.drawn("bscan", config).bootstrap
+    made: dict[str, Any] = {
+        "calibration": calibration_table(scored.raw, units.scores, units.truth, bootstrap),
+        "thresholds": _at_thresholds(scored, bootstrap, config.classes.codes),
+    }
+    if scored.unlike is not None:
+        made["unlike_training"] = interval(bootstrap.mean(scored.unlike.astype(np.float64)))
     return made
 
 
@@ -219,11 +249,32 @@ def _at_thresholds(
 
 def paired(ours: Scored, theirs: Scored, config: Config) -> dict[str, Any]:
     """Differences ``ours - theirs`` at every level at which both have the same units."""
+    return averaged([(ours, theirs)], config)
+
+
+def averaged(pairs: Sequence[tuple[Scored, Scored]], config: Config) -> dict[str, Any]:
+    """`paired`, as the mean over folds that test the same patients, in the same draws of them.
+
+    Args:
+        pairs: Ours and theirs of each fold. Where the folds' units are not the same, the mean has
+            no interval.
+        config: Classes and draws of the bootstrap.
+    """
     made: dict[str, Any] = {}
     for name in LEVELS:
-        mine, other = ours.level(name), theirs.level(name)
-        same = mine.patients == other.patients and np.array_equal(mine.truth, other.truth)
-        if same and len(mine):
-            bootstrap = Bootstrap(mine.patients, resamples=config.evaluate.resamples)
-            made[name] = compared(mine, other, bootstrap, config.classes.codes)
+        sides = [(ours.level(name), theirs.level(name)) for ours, theirs in pairs]
+        if not all(len(mine) and same_units(mine, other) for mine, other in sides):
+            continue
+        alike = all(same_units(sides[0][0], mine) for mine, _ in sides)
+        mine, other = (
+            _mean_draws([one[k].drawn(name, config).figures for one in pairs], alike=alike)
+            for k in (0, 1)
+        )
+        made[name] = differences(mine, other, config.classes.codes)
     return made
+
+
+def _mean_draws(folds: Sequence[dict[str, Values]], *, alike: bool) -> dict[str, Values]:
+    """Mean of every figure over folds, draw by draw; of the samples alone where units differ."""
+    rows = slice(None) if alike else slice(1)
+    return {name: np.mean([one[name][rows] for one in folds], axis=0) for name in folds[0]}

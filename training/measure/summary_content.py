@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from training.measure.summary_tables import (
+    VIEWS,
+    Measured,
     Table,
     anchor_table,
     calibration_table,
@@ -16,6 +18,7 @@ from training.measure.summary_tables import (
     evidence_table,
     fold_table,
     main_table,
+    measured_tables,
     operating_table,
     paired_table,
     unlike_table,
@@ -23,6 +26,10 @@ from training.measure.summary_tables import (
 from training.run_folder import ROLES
 
 NOTICE = "Research use only. Not a medical device."
+_EYES = (
+    "An eye is called from all of its B-scans, also those without a label and those that a filter "
+    "leaves out elsewhere; without a call it goes to a person and counts as wrong."
+)
 _SETS = {
     "filtered": "filtered: label = class of the volume, as in the literature",
     "unfiltered": "unfiltered: all labelled B-scans, as in use",
@@ -127,9 +134,12 @@ def _section(title: str, blocks: Sequence[Block | None]) -> Section:
 def _lead(report: dict[str, Any]) -> str:
     done, all_folds = len(report["folds"]), report["folds_of_the_split"]
     missing = "" if done == all_folds else f" {all_folds - done} folds are missing."
-    test = "The same test part serves every fold." if report["same_test_in_every_fold"] else (
-        "Each patient is tested once, by networks that never saw the patient."
-    )  # fmt: skip
+    test = (
+        "The same patients are tested in several folds, so folds are not pooled: means and spread "
+        "over folds, and each fold by itself."
+        if report["same_test_in_every_fold"]
+        else "Each patient is tested once, by networks that never saw the patient."
+    )
     return (
         f"{done} of {all_folds} folds.{missing} {test} Intervals are 95 %, by bootstrap over "
         f"patients ({report['config']['evaluate']['resamples']} draws)."
@@ -153,13 +163,12 @@ def _facts(report: dict[str, Any]) -> list[tuple[str, str]]:
         }
     )
     waivers = sorted({one["model"]["waiver"] for f in folds for one in f["roles"].values()} - {""})
-    views = "single view" if report["views"] == "single" else "five test-time views"
     facts = [
         ("Data", ", ".join(datasets) or "none"),
         ("Classes", ", ".join(report["classes"])),
         ("Set shown first", _SETS[report["primary"]]),
         *((role.capitalize(), ", ".join(names)) for role, names in models.items() if names),
-        ("Views", f"{views}, float32, the same for both networks"),
+        ("Views", f"{VIEWS[report['views']]}, float32, the same for both networks"),
         ("Initial weights", "; ".join(licences) or "not recorded"),
         ("Split sha256", report["split_sha256"][:16]),
         ("Manifest sha256", report["manifest_sha256"][:16]),
@@ -199,26 +208,25 @@ def _paired(report: dict[str, Any]) -> list[Block | None]:
 def _eyes(report: dict[str, Any]) -> list[Block | None]:
     primary = report["primary"]
     blocks: list[Block | None] = []
-    for level, word in (("eye", "eyes"), ("patient", "patients")):
+    for level in ("eye", "patient"):
+        found = measured_tables(report, primary, level)
+        lead = "student" if any(one.role == "student" for one in found) else "teacher"
         blocks.append(main_table(report, primary, level))
-        for role in ROLES:
-            one = report["pooled"].get(role, {}).get(primary, {}).get(level)
-            if role == "student" or "student" not in report["pooled"]:
-                blocks.append(_left_out(one, word))
+        blocks += [_left_out(one, level) for one in found if one.role == lead]
+        if level == "eye" and found:
+            blocks.append(Text(f"{_EYES} {found[0].table['not_known']}"))
     return blocks
 
 
-def _left_out(one: dict[str, Any] | None, word: str) -> Text | None:
+def _left_out(one: Measured, level: str) -> Text:
     """What is not in the table, and how eyes were called."""
-    if one is None:
-        return None
-    if word == "patients":
-        return Text(f"Patients by the {one['rule']}; {one['labels disagree']} with several diseases"
-                    " are left out.")  # fmt: skip
-    states = ", ".join(f"{name} {count}" for name, count in one["states"].items()) or "none"
-    left = ", ".join(f"{name} {count}" for name, count in one["left_out"].items() if count)
-    return Text(f"Student, states of the eyes: {states}. Left out: {left or 'none'}. An eye without"
-                " a call goes to a person and counts as wrong.")  # fmt: skip
+    title, table = one.title.capitalize(), one.table
+    if level == "patient":
+        return Text(f"{title}: patients by the {table['rule']}; {table['class unclear']} whose "
+                    "class is unclear are left out.")  # fmt: skip
+    states = ", ".join(f"{name} {count}" for name, count in table["states"].items()) or "none"
+    left = ", ".join(f"{name} {count}" for name, count in table["left_out"].items() if count)
+    return Text(f"{title}, states of the eyes: {states}. Left out: {left or 'none'}.")
 
 
 def _evidence(report: dict[str, Any]) -> list[Block | None]:

@@ -55,32 +55,91 @@ _MAIN = (
     ("Diseased called normal", "disease_called_normal", percent),
 )
 _LEVELS = {"bscan": "B-scans", "eye": "eyes", "patient": "patients"}
+VIEWS = {"single": "single view", "tta": "mean of five test-time views"}
+"""How ``evaluate.views`` is called."""
 
 
-def _tables(report: dict[str, Any], name: str, level: str) -> dict[str, dict[str, Any]]:
-    """Pooled table of each role at a level, where it holds something."""
-    found = {}
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The table of a network at one level.
+
+    Attributes:
+        title: Its role; with the fold where folds are not pooled.
+        role: ``teacher`` or ``student``.
+        folds: Reports of the folds that it rests on.
+        table: As `training.measure.scoring.measured` makes it.
+    """
+
+    title: str
+    role: str
+    folds: Sequence[dict[str, Any]]
+    table: dict[str, Any]
+
+
+def measured_tables(report: dict[str, Any], name: str, level: str) -> list[Measured]:
+    """Of each role, pooled over folds; of each fold by itself where folds are not pooled."""
+    found = []
     for role in ROLES:
-        one = report["pooled"].get(role, {}).get(name, {}).get(level)
-        if one and one["n"]:
-            found[role] = one
+        folds = [fold for fold in report["folds"] if name in _tests(fold, role)]
+        pooled = report["pooled"].get(role, {}).get(name)
+        if pooled is not None:
+            found.append(Measured(role, role, folds, pooled[level]))
+            continue
+        for fold in folds:
+            title = f"{role}, fold {fold['fold']}"
+            found.append(Measured(title, role, [fold], _tests(fold, role)[name][level]))
     return found
 
 
+def _tests(fold: dict[str, Any], role: str) -> dict[str, Any]:
+    tests: dict[str, Any] = fold["roles"].get(role, {}).get("test", {})
+    return tests
+
+
+def _filled(report: dict[str, Any], name: str) -> list[Measured]:
+    """Tables of B-scans that hold something."""
+    return [one for one in measured_tables(report, name, "bscan") if one.table["n"]]
+
+
 def main_table(report: dict[str, Any], name: str, level: str = "bscan") -> Table | None:
-    """Pooled figures of both networks with intervals."""
-    found = _tables(report, name, level)
+    """Figures of both networks over all folds: pooled with intervals, or means with spread."""
+    if report["same_test_in_every_fold"]:
+        return _mean_table(report, name, level)
+    found = [one for one in measured_tables(report, name, level) if one.table["n"]]
     if not found:
         return None
-    first = next(iter(found.values()))
     rows = [
-        (title, *(write(one["figures"][key]) for one in found.values()))
-        for title, key, write in _MAIN
+        (title, *(write(one.table["figures"][key]) for one in found)) for title, key, write in _MAIN
     ]
+    first = found[0].table
     counts = f"{first['n']} {_LEVELS[level]}"
     of = "" if level == "patient" else f" of {first['patients']} patients"
     return Table(
-        f"All held-out {_LEVELS[level]} together: {counts}{of}, in per cent",
+        f"All held-out {_LEVELS[level]} together: {counts}{of}, {VIEWS[report['views']]}, "
+        "in per cent",
+        ("Figure", *(one.title.capitalize() for one in found)),
+        tuple(rows),
+    )
+
+
+def _mean_table(report: dict[str, Any], name: str, level: str) -> Table | None:
+    """Mean and spread over folds that test the same patients."""
+    found = {
+        role: report["over_folds"][role][name][level]
+        for role in ROLES
+        if level in report["over_folds"].get(role, {}).get(name, {})
+    }
+    if not found:
+        return None
+    rows = []
+    for title, key, write in _MAIN:
+        scale = 100 if write is percent else 1
+        rows.append((title, *(_spread(one[key], scale=scale) for one in found.values())))
+    counts = next(iter(found.values()))["counts"]
+    return Table(
+        f"Held-out {_LEVELS[level]}, mean ± sd over {len(counts['n'])} folds, in which "
+        f"{counts['patients']} different patients are tested, not pooled, "
+        f"{VIEWS[report['views']]}, in per cent",
         ("Figure", *(role.capitalize() for role in found)),
         tuple(rows),
     )
@@ -112,18 +171,21 @@ def fold_table(report: dict[str, Any], name: str) -> Table | None:
     return Table("Each fold, in per cent", head, tuple(rows))
 
 
-def _spread(one: dict[str, Any], key: str = "sd") -> str:
+def _spread(one: dict[str, Any], key: str = "sd", *, scale: int = 100) -> str:
+    """Mean and spread, in per cent or as they are."""
     if one["mean"] is None:
         return NONE
-    return f"{100 * one['mean']:.2f}" + ("" if one[key] is None else f" ± {100 * one[key]:.2f}")
+    digits = 2 if scale == 100 else 3
+    spread = "" if one[key] is None else f" ± {scale * one[key]:.{digits}f}"
+    return f"{scale * one['mean']:.{digits}f}{spread}"
 
 
 def paired_table(report: dict[str, Any], name: str) -> Table:
     """Differences of B-scan figures."""
-    found = report["pooled"]["paired"][name]["bscan"]
+    whole = report["pooled"]["paired"][name]
     titles = {key: title for title, key, _ in _MAIN}
     rows = []
-    for key, one in found.items():
+    for key, one in whole["bscan"].items():
         title = titles.get(key) or f"Recall of {key.partition(':')[2]}"
         if one["value"] is None:
             rows.append((title, NONE, NONE, NONE))
@@ -133,18 +195,20 @@ def paired_table(report: dict[str, Any], name: str) -> Table:
         )
         p = NONE if one["p"] is None else f"{one['p']:.3f}"
         rows.append((title, f"{100 * one['value']:+.2f}", between, p))
-    return Table(f"B-scans, {name}", ("Figure", "Difference", "95 % interval", "p"), tuple(rows))
+    mean = ", mean over folds" if whole["averaged"] else ""
+    caption = f"B-scans, {name}, {VIEWS[whole['views']]}{mean}"
+    return Table(caption, ("Figure", "Difference", "95 % interval", "p"), tuple(rows))
 
 
 def class_table(report: dict[str, Any], name: str) -> Table | None:
     """Every class and network."""
     rows = []
     for code in report["classes"]:
-        for role, one in _tables(report, name, "bscan").items():
-            entry = one["classes"][code]
+        for one in _filled(report, name):
+            entry = one.table["classes"][code]
             cells = [percent(entry[key]) for key in ("recall", "specificity", "precision")]
             count = f"{entry['n']} / {entry['patients']}"
-            rows.append((f"{code}, {role}", count, *cells, decimal(entry["auroc"])))
+            rows.append((f"{code}, {one.title}", count, *cells, decimal(entry["auroc"])))
     head = ("Class", "B-scans / patients", "Recall", "Specificity", "Precision", "AUROC")
     return Table("Each class against the rest, in per cent", head, tuple(rows))
 
@@ -152,16 +216,12 @@ def class_table(report: dict[str, Any], name: str) -> Table | None:
 def calibration_table(report: dict[str, Any]) -> Table | None:
     """Calibration before and after."""
     rows = []
-    for role, one in _tables(report, report["primary"], "bscan").items():
-        made = one["calibration"]
-        temperatures = [
-            fold["roles"][role]["operating"]["temperature"]
-            for fold in report["folds"]
-            if role in fold["roles"]
-        ]
+    for one in _filled(report, report["primary"]):
+        made = one.table["calibration"]
+        temperatures = [fold["roles"][one.role]["operating"]["temperature"] for fold in one.folds]
         keys = ("ece_before", "ece_after", "log_loss_before", "log_loss_after")
         cells = [decimal(made[key]) for key in keys]
-        rows.append((role.capitalize(), ", ".join(f"{t:.2f}" for t in temperatures), *cells))
+        rows.append((one.title.capitalize(), ", ".join(f"{t:.2f}" for t in temperatures), *cells))
     head = ("Network", "Temperature", "ECE before", "after", "Log loss before", "after")
     return Table("Temperature fitted on the validation part of each fold", head, tuple(rows))
 
@@ -169,17 +229,13 @@ def calibration_table(report: dict[str, Any]) -> Table | None:
 def operating_table(report: dict[str, Any], name: str) -> Table | None:
     """Sensitivity and specificity at the thresholds that validation chose."""
     rows = []
-    for role, one in _tables(report, name, "bscan").items():
-        for key, sides in one["thresholds"].items():
-            limits = [
-                fold["roles"][role]["operating"]["thresholds"][key]
-                for fold in report["folds"]
-                if role in fold["roles"]
-            ]
+    for one in _filled(report, name):
+        for key, sides in one.table["thresholds"].items():
+            limits = [fold["roles"][one.role]["operating"]["thresholds"][key] for fold in one.folds]
             shown = ", ".join(NONE if limit is None else f"{limit:.2f}" for limit in limits)
             title = "any disease" if key == "disease" else key
             cells = (percent(sides["sensitivity"]), percent(sides["specificity"]))
-            rows.append((f"{title}, {role}", shown, *cells))
+            rows.append((f"{title}, {one.title}", shown, *cells))
     goal = report["config"]["evaluate"]["sensitivity"]
     head = ("Disease", "Threshold of each fold", "Sensitivity", "Specificity")
     return Table(
@@ -191,14 +247,14 @@ def operating_table(report: dict[str, Any], name: str) -> Table | None:
 def unlike_table(report: dict[str, Any]) -> Table:
     """Held-out B-scans that are flagged, and labels that were not taught."""
     rows = []
-    pooled = report["pooled"].get("student", {}).get(report["primary"], {}).get("bscan", {})
-    if pooled.get("unlike_training"):
-        flagged = percent(pooled["unlike_training"])
-        rows.append(("held-out B-scans of the classes", str(pooled["n"]), NONE, flagged))
+    for one in _filled(report, report["primary"]):
+        if one.table.get("unlike_training"):
+            title = one.title.replace("student", "held-out B-scans of the classes")
+            rows.append((title, str(one.table["n"]), NONE, percent(one.table["unlike_training"])))
     for fold in report["folds"]:
-        for label, one in fold["roles"].get("student", {}).get("unlike", {}).items():
-            cells = (percent(one["called_normal"]), percent(one["unlike_training"]))
-            rows.append((f"not taught: {label}, fold {fold['fold']}", str(one["n"]), *cells))
+        for label, made in fold["roles"].get("student", {}).get("unlike", {}).items():
+            cells = (percent(made["called_normal"]), percent(made["unlike_training"]))
+            rows.append((f"not taught: {label}, fold {fold['fold']}", str(made["n"]), *cells))
     head = ("B-scans", "n", "Called normal", "Flagged as unlike")
     return Table("What the student flags as unlike its training data, in per cent", head,
                  tuple(rows))  # fmt: skip

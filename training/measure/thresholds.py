@@ -3,6 +3,7 @@
 No number here sees a patient that it is scored on. The same numbers go into the package.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,8 +25,8 @@ from training.measure.calibrate import (
     ood_limit,
     rule_table,
 )
-from training.measure.eye_metrics import AMBIGUOUS, Volumes
 from training.measure.resample import Values
+from training.measure.volumes import Volumes
 
 LOWEST_TEMPERATURE = 0.2
 LEAST_EYES = 5
@@ -100,42 +101,41 @@ class Operating:
 
 
 def fit_operating(
-    logits: Array,
-    embeddings: Array,
-    labels: NDArray[np.int64],
-    *,
-    patients: Sequence[str],
-    volumes: Volumes,
-    classes: Sequence[str],
-    sensitivity: float,
-) -> Operating:
-    """Choose everything on labelled B-scans of the validation part.
+    logits: Array, embeddings: Array, labels: NDArray[np.int64], *, patients: Sequence[str],
+    volumes: Volumes, classes: Sequence[str], sensitivity: float,
+    counted: NDArray[np.bool_] | None = None,
+) -> Operating:  # fmt: skip
+    """Choose everything on the validation part: B-scans by those that count, eyes by all of theirs.
 
     Args:
         logits: Axes (B-scan, class).
         embeddings: Axes (B-scan, feature); no feature for a network without embedding.
-        labels: Class index of each.
+        labels: Class index of each; below 0 where there is none that is taught.
         patients: Patient of each.
         volumes: Which B-scans make up an eye.
         classes: Codes in order.
         sensitivity: Wanted of every operating threshold.
+        counted: Labelled B-scans that B-scan figures rest on; all where None.
 
     Raises:
         TrainingError: ``empty-validation``.
     """
-    if not len(labels):
+    at = np.flatnonzero(labels >= 0 if counted is None else counted)
+    if not len(at):
         raise TrainingError("empty-validation", "The validation part has no labelled B-scan.")
-    temperature = fit_temperature(logits, labels, lowest=LOWEST_TEMPERATURE)
+    own, people = labels[at], [patients[k] for k in at.tolist()]
+    temperature = fit_temperature(logits[at], own, lowest=LOWEST_TEMPERATURE)
     probabilities = softmax(logits, temperature)
-    thresholds = _bscan_thresholds(probabilities, labels, classes, sensitivity)
-    means, limit = fit_ood(embeddings, labels, patients, classes=len(classes))
+    thresholds = _bscan_thresholds(probabilities[at], own, classes, sensitivity)
+    means, limit = fit_ood(embeddings[at], own, people, classes=len(classes))
     rule, eyes = fit_eye_rule(volumes, probabilities, labels, classes=classes, goal=sensitivity)
     facts = {
-        "bscans": len(labels),
-        "patients": len(set(patients)),
+        "bscans": len(at),
+        "patients": len(set(people)),
         "sensitivity": sensitivity,
-        "classes": {code: int((labels == k).sum()) for k, code in enumerate(classes)},
+        "classes": {code: int((own == k).sum()) for k, code in enumerate(classes)},
         **eyes,
+        "eyes_left_out": dict(Counter(why for why in volumes.why_not(MIN_BSCANS) if why)),
     }
     return Operating(temperature, means, limit, thresholds, rule, facts)
 
@@ -211,7 +211,7 @@ def fit_eye_rule(
     Args:
         volumes: Of the validation part.
         probabilities: Calibrated, axes (B-scan, class).
-        labels: Class index of each B-scan.
+        labels: Class index of each B-scan; below 0 where there is none that is taught.
         classes: Codes in order.
         goal: Sensitivity that a threshold keeps.
 
@@ -249,11 +249,7 @@ def _eyes_of(
     volumes: Volumes, probabilities: Values, labels: NDArray[np.int64], classes: int
 ) -> tuple[Values, NDArray[np.int64], NDArray[np.bool_]]:
     """Usable eyes: scores (eye, class), truth, and which labels their B-scans hold (eye, class)."""
-    kept = [
-        k
-        for k, members in enumerate(volumes.members)
-        if volumes.truth[k] != AMBIGUOUS and len(members) >= MIN_BSCANS
-    ]
+    kept = [k for k, why in enumerate(volumes.why_not(MIN_BSCANS)) if not why]
     usable = [volumes.members[k] for k in kept]
     scores = [eye_scores(probabilities[members], ADJACENT) for members in usable]
     holds = [[bool((labels[members] == c).any()) for c in range(classes)] for members in usable]

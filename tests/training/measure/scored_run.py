@@ -12,14 +12,16 @@ from tests.training.tiny_run import CODES, hand_split, tiny_config, tiny_run
 from training.config import Config
 from training.data.manifest import Manifest, Row, write_manifest
 from training.data.predictions import Predictions, save_predictions
-from training.measure.evaluate_fold import SCHEMA
+from training.measure.asked import Asked, asked_rows
+from training.measure.gather import SCHEMA
 from training.measure.scoring import Scored, choose_operating, measured, paired, score
 from training.measure.thresholds import Operating
+from training.measure.volumes import own_labels
 from training.networks.checkpoint import save_best
 from training.networks.models import build_student, build_teacher
 from training.open_run import Run
 from training.run_folder import RunFolder
-from training.splits.held_out import Held, held_rows
+from training.splits.held_out import Held
 from training.splits.split import Split
 
 
@@ -112,16 +114,18 @@ def answered(
         seed: Of the noise.
         model: Overrides of the model's part of the report.
     """
-    held = held_rows(manifest, split, config, fold)
+    asked = asked_rows(manifest, split, config, fold)
+    held = asked.held
     report = report_head(split, held, fold=fold, roles=tuple(skill))
+    report["views"] = config.evaluate.views
     scored = {}
     for role, strength in skill.items():
-        made = made_up(held, split, fold=fold, role=role, strength=strength, seed=seed)
+        made = made_up(asked, split, config, fold=fold, role=role, strength=strength, seed=seed)
         for part, answers in made.items():
             save_predictions(folder.predictions(fold, role, part), answers)
-        operating = choose_operating(made["validation"], held.validation.rows, config)
+        operating = choose_operating(made["validation"], asked.validation.rows, config)
         scored[role] = {
-            name: score(made["test"], held.test.rows, operating, config=config, keep=keep)
+            name: score(made["test"], asked.test.rows, operating, config=config, keep=keep)
             for name, keep in held.sets.items()
         }
         report["roles"][role] = role_report(role, scored[role], operating, config, model or {})
@@ -154,15 +158,16 @@ def report_head(split: Split, held: Held, *, fold: int, roles: tuple[str, ...]) 
 
 
 def made_up(
-    held: Held, split: Split, *, fold: int, role: str, strength: float, seed: int
+    asked: Asked, split: Split, config: Config, *, fold: int, role: str, strength: float, seed: int
 ) -> dict[str, Predictions]:
     """Answers by part: noise in which the true class stands out by `strength`."""
     rng = np.random.default_rng((seed, fold))
     made = {}
-    for part, rows in (("validation", held.validation), ("test", held.test)):
+    for part, rows in asked.parts.items():
+        shown = np.maximum(own_labels(rows.rows, config.classes), 0)
         logits = rng.normal(0, 1.0, (len(rows.labels), 3))
-        logits[np.arange(len(rows.labels)), rows.labels] += strength
-        embeddings = np.eye(3, 6)[rows.labels] + rng.normal(0, 0.05, (len(rows.labels), 6))
+        logits[np.arange(len(rows.labels)), shown] += strength
+        embeddings = np.eye(3, 6)[shown] + rng.normal(0, 0.05, (len(rows.labels), 6))
         made[part] = Predictions(
             rows.indices, rows.labels, logits.astype(np.float32),
             embeddings.astype(np.float32)[:, : 6 if role == "student" else 0],

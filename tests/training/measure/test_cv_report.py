@@ -1,6 +1,7 @@
 """The report over folds, from saved answers, against numbers worked out again."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +9,19 @@ import numpy as np
 import pytest
 
 from tests.training.measure.scored_run import answered, big_manifest, big_split
-from tests.training.tiny_run import tiny_config
+from tests.training.tiny_run import CODES, tiny_config
 from training.config import Config
 from training.data.manifest import Manifest
 from training.data.predictions import load_predictions
 from training.errors import TrainingError
-from training.measure.cv_report import _mean, build_report, gather
+from training.measure.anchors import FILTERED_BSCANS, anchors_for
+from training.measure.cv_report import build_report
+from training.measure.gather import Gathered, gather
+from training.measure.over_folds import _mean
+from training.measure.resample import Bootstrap
+from training.measure.summary_tables import class_table, main_table
 from training.run_folder import RunFolder
-from training.splits.split import Split
+from training.splits.split import Fold, Split
 
 BOTH = {"teacher": 2.5, "student": 2.0}
 
@@ -30,7 +36,7 @@ def made(
     split, folder = big_split(manifest, dataset=dataset), RunFolder(place / "run")
     for fold in folds:
         answered(manifest, split, config, folder, fold=fold, skill=skill or BOTH)
-    report = build_report(gather(folder, manifest, split, config), folder, manifest, split, config)
+    report = build_report(gather(folder, manifest, split, config), manifest, split, config)
     return report, folder, manifest, split
 
 
@@ -75,6 +81,118 @@ def test_the_pooled_difference_is_that_of_the_pooled_figures(tmp_path: Path) -> 
     assert change["low"] <= change["value"] <= change["high"]
 
 
+def same_test(place: Path, *, folds: tuple[int, ...] = (0, 1)) -> dict[str, Any]:
+    """A report whose folds all test the patients of the first, as an official test part does."""
+    return build_report(*same_test_gathered(place, folds=folds))
+
+
+def same_test_gathered(
+    place: Path, *, folds: tuple[int, ...] = (0, 1)
+) -> tuple[Gathered, Manifest, Split, Config]:
+    """What `same_test` is built from."""
+    config = tiny_config()
+    manifest = big_manifest(place / "manifest.csv")
+    drawn = big_split(manifest)
+    test = drawn.folds[0].test
+    parts = tuple(
+        Fold(
+            tuple(name for name in one.train if name not in test),
+            tuple(name for name in one.validation if name not in test),
+            test,
+        )
+        for one in drawn.folds
+    )
+    split = Split(manifest.sha256, drawn.classes, parts, {"leak": {}})
+    folder = RunFolder(place / "run")
+    for fold in folds:
+        answered(manifest, split, config, folder, fold=fold, skill=BOTH, seed=fold)
+    return gather(folder, manifest, split, config), manifest, split, config
+
+
+def test_patients_who_are_tested_in_every_fold_are_not_counted_once_a_fold(tmp_path: Path) -> None:
+    report = same_test(tmp_path)
+    assert report["same_test_in_every_fold"] is True
+    assert set(report["pooled"]) == {"paired"}
+    over = report["over_folds"]["student"]["unfiltered"]
+    assert over["patient"]["counts"] == {"n": [6, 6], "patients": 6}
+    assert over["bscan"]["counts"] == {"n": [48, 48], "patients": 6}
+    assert over["eye"]["accuracy"]["folds"] == 2
+    shown = [main_table(report, "unfiltered", level) for level in ("bscan", "eye", "patient")]
+    for table in shown:
+        assert table is not None
+        assert "over 2 folds, in which 6 different patients are tested, not pooled" in table.caption
+        assert all("(" not in cell for row in table.rows for cell in row)
+    classes = class_table(report, "unfiltered")
+    assert classes is not None
+    assert {row[0] for row in classes.rows} >= {"CNV, student, fold 0", "CNV, student, fold 1"}
+
+
+def test_a_difference_over_folds_that_test_the_same_is_their_mean_with_one_interval(
+    tmp_path: Path,
+) -> None:
+    gathered, manifest, split, config = same_test_gathered(tmp_path)
+    report = build_report(gathered, manifest, split, config)
+    made = report["pooled"]["paired"]["unfiltered"]
+    assert (made["folds"], made["averaged"]) == ([0, 1], True)
+    change = made["bscan"]["accuracy"]
+    folds = [one["paired"]["unfiltered"]["bscan"]["accuracy"] for one in report["folds"]]
+    assert change["value"] == pytest.approx(np.mean([one["value"] for one in folds]), abs=2e-6)
+    patients = gathered.scored["student"]["unfiltered"][0].bscan.patients
+    draws = Bootstrap(patients, resamples=config.evaluate.resamples)
+    right = {
+        (role, fold): draws.mean((one.bscan.called == one.bscan.truth).astype(np.float64))
+        for role, by_set in gathered.scored.items()
+        for fold, one in by_set["unfiltered"].items()
+    }  # patients of all folds are drawn once, with the answers of every fold's network
+    means = [right["student", k] - right["teacher", k] for k in (0, 1)]
+    low, high = np.percentile(np.mean(means, axis=0)[1:], [2.5, 97.5])
+    assert (change["low"], change["high"]) == pytest.approx((low, high), abs=2e-6)
+
+
+def test_one_fold_of_a_shared_test_part_is_shown_as_it_is(tmp_path: Path) -> None:
+    report = same_test(tmp_path, folds=(1,))
+    assert report["same_test_in_every_fold"] is False
+    assert report["pooled"]["student"]["unfiltered"]["patient"]["n"] == 6
+
+
+def test_figures_of_several_folds_say_how_many_views_they_rest_on(tmp_path: Path) -> None:
+    report, *_ = made(tmp_path)
+    assert report["pooled"]["student"]["unfiltered"]["views"] == "single"
+    assert report["pooled"]["paired"]["unfiltered"]["views"] == "single"
+    table = main_table(report, "unfiltered")
+    assert table is not None
+    assert "single view" in table.caption
+    several = made(tmp_path / "tta", tiny_config(evaluate={"views": "tta", "resamples": 50}))[0]
+    assert several["pooled"]["student"]["unfiltered"]["views"] == "tta"
+    table = main_table(several, "unfiltered")
+    assert table is not None
+    assert "mean of five test-time views" in table.caption
+
+
+def test_a_report_of_other_views_is_passed_over(tmp_path: Path) -> None:
+    _, folder, manifest, split = made(tmp_path)
+    config = tiny_config(evaluate={"views": "tta"})
+    assert gather(folder, manifest, split, config).folds == []
+
+
+def test_the_report_names_no_patient_and_no_file(tmp_path: Path) -> None:
+    config = tiny_config()
+    _, folder, manifest, plain = made(tmp_path)
+    facts = {
+        "seed": 43, "patients": 36, "counts": [], "left_out_patients": ["neh:CNV3"],
+        "united": [["neh:CNV3", "neh:CNV4"]], "featureless": ["CNV/3/0.png"],
+        "warnings": [{"code": "featureless", "message": "1", "details": ["CNV/3/0.png"]}],
+        "leak": {"by_image": {"patients": [3]}, "sentence": "No patient is in two parts."},
+    }  # fmt: skip
+    split = replace(plain, facts=facts)
+    report = build_report(gather(folder, manifest, split, config), manifest, split, config)
+    assert report["split_facts"] == {
+        "seed": 43, "patients": 36, "counts": [], "leak": "No patient is in two parts.",
+    }  # fmt: skip
+    text = json.dumps(report)
+    assert not [row for row in manifest.rows if row.patient in text or row.path in text]
+
+
 def test_missing_folds_are_named_and_the_rest_is_reported(tmp_path: Path) -> None:
     report, *_ = made(tmp_path, folds=(1,), skill={"student": 2.0})
     assert report["missing"] == [
@@ -106,6 +224,17 @@ def test_neh_is_reported_filtered_and_unfiltered(tmp_path: Path) -> None:
     assert report["anchors"]["dataset"] == "neh"
 
 
+def test_published_figures_compare_only_on_the_same_bscans() -> None:
+    def comparable(filtered: int) -> int:
+        found = anchors_for(["neh"], CODES, filtered=filtered)
+        return sum(one["comparable"] for one in found["rows"])
+
+    assert comparable(FILTERED_BSCANS) == 4
+    assert comparable(FILTERED_BSCANS - 1) == comparable(0) == 0
+    kermany = anchors_for(["kermany"], (*CODES, "DME"), filtered=0)
+    assert sum(one["comparable"] for one in kermany["rows"]) == 2
+
+
 def test_data_without_wrong_labels_is_reported_once(tmp_path: Path) -> None:
     report, *_ = made(tmp_path, dataset="clinic")
     assert report["sets"] == ["unfiltered"]
@@ -132,7 +261,7 @@ def test_a_class_that_a_fold_does_not_test_has_no_figure_there(tmp_path: Path) -
     folder = RunFolder(tmp_path / "run")
     for fold in range(2):
         answered(manifest, split, config, folder, fold=fold, skill=BOTH)
-    report = build_report(gather(folder, manifest, split, config), folder, manifest, split, config)
+    report = build_report(gather(folder, manifest, split, config), manifest, split, config)
     table = report["folds"][0]["roles"]["student"]["test"]["unfiltered"]["bscan"]
     assert table["classes"]["CNV"]["recall"]["value"] is None
     assert table["classes"]["CNV"]["auroc"]["value"] is None
@@ -145,7 +274,7 @@ def test_a_run_without_an_evaluated_fold_is_an_error(tmp_path: Path) -> None:
     manifest = big_manifest(tmp_path / "manifest.csv")
     split, folder, config = big_split(manifest), RunFolder(tmp_path / "run"), tiny_config()
     with pytest.raises(TrainingError, match="No fold"):
-        build_report(gather(folder, manifest, split, config), folder, manifest, split, config)
+        build_report(gather(folder, manifest, split, config), manifest, split, config)
 
 
 def test_answers_to_other_rows_are_refused(tmp_path: Path) -> None:

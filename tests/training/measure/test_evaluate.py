@@ -12,13 +12,16 @@ from PIL import Image
 from kdoct_desktop.inference.preprocess import VIEWS, preprocess, view
 from tests.training.measure.scored_run import add_network, untrained_run
 from tests.training.tiny_run import tiny_config, tiny_run
+from training.data.manifest import write_manifest
 from training.data.predictions import load_predictions
 from training.data.read_picture import read_picture
+from training.data.select_rows import UNLABELLED
 from training.errors import TrainingError
-from training.measure.evaluate import evaluate_fold, evaluate_run, predict
+from training.measure.evaluate_fold import evaluate_fold
+from training.measure.evaluate_run import evaluate_run
 from training.measure.evidence import faithfulness
-from training.measure.predicting import ask
-from training.networks.checkpoint import load_best, save_best
+from training.measure.predicting import ask, predict
+from training.networks.checkpoint import load_best
 from training.open_run import Run
 from training.splits.held_out import check_held_out, held_rows
 from training.splits.split import Fold, Split
@@ -87,36 +90,6 @@ def test_the_configuration_says_how_many_bscans_have_deletion_curves(tmp_path: P
     again = evaluated(run, faithful=None)
     assert again["faithful"] == 1
     assert evaluated(run, faithful=0)["faithful"] == 0
-
-
-def test_answers_of_the_same_weights_are_not_asked_for_twice(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = untrained_run(tmp_path)
-    first = evaluated(run)
-
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("asked again")
-
-    monkeypatch.setattr("training.measure.evaluate_fold.ask", refuse)
-    assert evaluated(run) == first
-    run.folder.predictions(0, "student", "test").write_bytes(b"half a file")
-    with pytest.raises(AssertionError, match="asked again"):
-        evaluated(run)
-
-
-def test_other_weights_are_asked_anew(tmp_path: Path) -> None:
-    run = untrained_run(tmp_path)
-    first = evaluated(run)
-    weights = load_best(run.folder.best(0, "student"))
-    torch.nn.init.ones_(weights.network.head.bias[:1])  # type: ignore[index,union-attr]
-    facts = {k: v for k, v in weights.facts.items() if not k.startswith("weights")}
-    save_best(run.folder.best(0, "student"), weights.network.state_dict(), facts)
-    second = evaluated(run)
-    one, two = (r["roles"]["student"]["model"]["weights_sha256"] for r in (first, second))
-    assert one != two
-    path = run.folder.predictions(0, "student", "test")
-    assert load_predictions(path, split_sha256=run.split.sha256).facts["weights_sha256"] == two
 
 
 def test_test_time_views_are_the_same_for_both_and_stand_beside_the_single_view(
@@ -202,6 +175,22 @@ def test_a_run_is_reported_with_figures_and_summary(tmp_path: Path) -> None:
         assert (run.folder.figures / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     assert (run.folder.root / "summary.html").is_file()
     assert (run.folder.root / "summary.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_unlabelled_bscans_of_held_out_volumes_are_asked_about(tmp_path: Path) -> None:
+    made = tiny_run(tmp_path)
+    rows = [replace(row, label="") if row.bscan == 1 else row for row in made.manifest.rows]
+    manifest = write_manifest(tmp_path / "some.csv", rows)
+    split = replace(made.split, manifest_sha256=manifest.sha256)
+    run = replace(made, manifest=manifest, split=split)
+    add_network(run, 0, "student")
+    report = evaluated(run)
+    saved = load_predictions(run.folder.predictions(0, "student", "test"),
+                             split_sha256=split.sha256)  # fmt: skip
+    assert saved.labels[6:].tolist() == [UNLABELLED] * 3
+    assert {manifest.rows[k].bscan for k in saved.rows[6:].tolist()} == {1}
+    table = report["roles"]["student"]["test"]["unfiltered"]["bscan"]
+    assert table["n"] == report["data"]["test"]["n"] == 6
 
 
 class TwoEyed(torch.nn.Module):

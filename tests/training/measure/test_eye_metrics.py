@@ -7,14 +7,13 @@ from kdoct_desktop.domain.eye_level import eye_scores
 from kdoct_desktop.domain.finding import EyeRule
 from training.data.manifest import Row
 from training.measure.eye_metrics import (
-    AMBIGUOUS,
     eyes,
     patients_from_bscans,
     patients_from_eyes,
     program_urgency,
-    volumes_of,
 )
 from training.measure.metrics import NO_CALL, Units, bscan_units
+from training.measure.volumes import AMBIGUOUS, volumes_of
 
 CODES = ("NORMAL", "DRUSEN", "CNV")
 RULE = EyeRule(thresholds={"DRUSEN": 0.5, "CNV": 0.5})
@@ -94,7 +93,7 @@ def test_eyes_with_too_few_bscans_or_unclear_labels_are_counted_not_called() -> 
     volumes = volumes_of(rows, labels, classes=CODES, names={})
     found = eyes(volumes, probabilities([(0.0, 0.0)] * 10), classes=CODES, rule=RULE)
     assert len(found.units) == 0
-    assert found.left_out == {"labels disagree": 1, "fewer than 5 B-scans": 1}
+    assert found.left_out == {"class unclear": 1, "fewer than 5 B-scans": 1}
 
 
 def test_a_patient_is_called_what_the_most_urgent_eye_is_called() -> None:

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from pypdf import PdfReader
 
-from tests.training.measure.test_cv_report import made
+from tests.training.measure.test_cv_report import made, same_test
 from tests.training.tiny_run import tiny_config
 from training.measure.summary import write_summary
 from training.measure.summary_content import (
@@ -110,6 +110,31 @@ def test_missing_folds_and_waivers_are_in_the_summary(tmp_path: Path) -> None:
     assert "1 of 2 folds. 1 folds are missing." in page
     assert "missing" in page
     assert "pilot &lt;i&gt;" in page
+
+
+def test_a_report_of_teachers_alone_speaks_of_no_student(tmp_path: Path) -> None:
+    report, *_ = made(tmp_path, skill={"teacher": 2.0})
+    (section,) = [s for s in build_document(report, {}).sections if "Eyes" in s.title]
+    texts = [block.text for block in section.blocks if isinstance(block, Text)]
+    assert any(text.startswith("Teacher, states of the eyes: found 12") for text in texts)
+    assert not any("Student" in text for text in texts)
+
+
+def test_the_summary_says_what_is_not_known_of_an_eye(tmp_path: Path) -> None:
+    report, *_ = made(tmp_path)
+    page = as_html(build_document(report, {}))
+    assert "extent and scan pattern are not known here" in page
+    assert "An eye is called from all of its B-scans" in page
+
+
+def test_folds_that_test_the_same_patients_are_said_not_to_be_pooled(tmp_path: Path) -> None:
+    report = same_test(tmp_path)
+    page, paper = write_summary(report, {}, tmp_path)
+    assert "so folds are not pooled" in page.read_text()
+    whole = re.sub(r"\s+", " ", " ".join(text_of(paper)))
+    assert "6 different patients are tested, not pooled" in whole
+    assert "mean over folds" in whole
+    assert "together: " not in whole
 
 
 def test_a_figure_that_does_not_exist_is_a_dash_and_never_nought() -> None:

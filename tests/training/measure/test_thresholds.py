@@ -8,7 +8,6 @@ from kdoct_desktop.inference.manifest import _eye_rule
 from kdoct_desktop.inference.probability import softmax
 from training.errors import TrainingError
 from training.measure.calibrate import fit_temperature
-from training.measure.eye_metrics import Volumes
 from training.measure.thresholds import (
     MOST,
     fit_eye_rule,
@@ -16,6 +15,7 @@ from training.measure.thresholds import (
     fit_operating,
     operating_threshold,
 )
+from training.measure.volumes import Volumes
 
 CODES = ("NORMAL", "DRUSEN", "CNV")
 
