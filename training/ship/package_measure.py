@@ -12,9 +12,11 @@ from training.config import Config
 from training.data.manifest import Manifest
 from training.data.predictions import Predictions
 from training.data.read_picture import read_picture
+from training.data.select_rows import Selected
 from training.errors import TrainingError
 from training.events import Events
 from training.learning.fold_data import FoldData
+from training.measure.asked import with_neighbours
 from training.measure.calibrate import Calibration
 from training.measure.predicting import predict, stored_answers
 from training.measure.scoring import choose_operating
@@ -175,19 +177,22 @@ def _half(
 def _operating(
     student: LoadedModel, folder: RunFolder, data: FoldData, config: Config, events: Events
 ) -> Operating:
-    """What the validation part chooses, from stored answers where they are this network's."""
-    answers = validation_answers(folder, data, student.facts)
+    """What the validation part chooses, from stored answers where they are this network's.
+
+    As in the evaluation, eyes are called from all of their B-scans.
+    """
+    asked = with_neighbours(data.validation, data.manifest)
+    answers = validation_answers(folder, data, asked, student.facts)
     if answers is None:
         facts = {"role": "student", "fold": data.fold, "part": "validation"}
         answers = predict(
-            student.network, config, data.root, data.manifest, data.validation,
-            facts=facts, events=events,
+            student.network, config, data.root, data.manifest, asked, facts=facts, events=events,
         )  # fmt: skip
-    return choose_operating(answers, data.validation.rows, config)
+    return choose_operating(answers, asked.rows, config)
 
 
 def validation_answers(
-    folder: RunFolder, data: FoldData, facts: dict[str, Any]
+    folder: RunFolder, data: FoldData, asked: Selected, facts: dict[str, Any]
 ) -> Predictions | None:
     """What the evaluation has kept of these weights' answers to the plain views of the validation.
 
@@ -197,7 +202,7 @@ def validation_answers(
               "weights_sha256": facts["weights_sha256"]}  # fmt: skip
     for part in ("validation", "validation-single"):
         path = folder.predictions(data.fold, "student", part)
-        answers = stored_answers(path, data.validation, wanted)
+        answers = stored_answers(path, asked, wanted)
         if answers is not None:
             return answers
     return None

@@ -11,14 +11,20 @@ import torch
 from kdoct_desktop.inference.package import ModelPackage, read_package
 from kdoct_desktop.inference.signing import public_bytes
 from tests.training.ship.test_package_site import put_student, small_config
-from tests.training.tiny_run import tiny_run
+from tests.training.tiny_run import hand_split, tiny_fold, tiny_run, write_data
 from training.config import Config
+from training.data.manifest import write_manifest
 from training.errors import TrainingError
-from training.measure.evaluate import evaluate_run
+from training.events import Silent
+from training.measure.evaluate_fold import evaluate_fold
+from training.measure.evaluate_run import evaluate_run
+from training.networks.checkpoint import load_best
 from training.open_run import Run
 from training.ship import package_measure
 from training.ship.export import load_key
+from training.ship.package_measure import _operating
 from training.ship.package_site import ExportResult, export_run
+from training.splits.split import save_split
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +58,29 @@ def test_the_plain_answers_that_several_views_left_are_not_asked_for_again(
     held = opened(run, exported(run).path).manifest["metrics"]["held_out"]
     assert held["all_folds"]["unfiltered"]["views"] == "tta"
     assert set(held["fold"]["unfiltered"]) == {"bscan"}
+
+
+def test_the_package_has_the_eye_rule_that_the_evaluation_fitted_on_whole_eyes(
+    tmp_path: Path,
+) -> None:
+    drawn = write_data(tmp_path / "data", bscans=6)
+    rows = [dataclasses.replace(row, label="") if row.bscan == 2 else row for row in drawn.rows]
+    manifest = write_manifest(tmp_path / "manifest.csv", rows)
+    save_split(tmp_path / "split.json", hand_split(manifest))
+    run = tiny_run(tmp_path)
+    put_student(run, 0, accuracy=0.80)
+    arguments = (run.root, run.folder, 0, run.manifest, run.split, run.config)
+    theirs = evaluate_fold(*arguments, faithful=0)["roles"]["student"]["operating"]
+    assert theirs["facts"]["eyes"] == 6
+    assert theirs["facts"]["bscans"] == 6 * 5  # those without a label are asked about all the same
+    shipped = opened(run, exported(run).path).manifest
+    assert shipped["metrics"]["operating"]["facts"] == theirs["facts"]
+    assert shipped["eye_rule"]["thresholds"] == theirs["eye_rule"]["thresholds"]
+    for path in run.folder.fold(0).glob("predictions-*"):
+        path.unlink()
+    student = load_best(run.folder.best(0, "student"))
+    asked = _operating(student, run.folder, tiny_fold(run), run.config, Silent())
+    assert asked.facts == theirs["facts"]
 
 
 def test_the_variant_claims_no_figure_of_another_network_as_its_own(run: Run) -> None:

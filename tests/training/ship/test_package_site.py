@@ -241,17 +241,17 @@ def test_stored_answers_of_these_weights_are_used_and_others_are_not(run: Run, p
     data = tiny_fold(run, 0)
     facts = json.loads((run.folder.best(0, "student") / "model.json").read_text())
     path = run.folder.predictions(0, "student", part)
-    assert validation_answers(run.folder, data, facts) is None
+    assert validation_answers(run.folder, data, data.validation, facts) is None
     labels, rows = data.validation.labels, data.validation.indices
     logits = np.eye(3, dtype=np.float32)[labels]
     known = {"split_sha256": run.split.sha256, "views": "single"}
     for change, used in (({}, True), ({"weights_sha256": "0"}, False), ({"views": "tta"}, False)):
         said = {**known, "weights_sha256": facts["weights_sha256"], **change}
         save_predictions(path, Predictions(rows, labels, logits, logits, said))
-        assert (validation_answers(run.folder, data, facts) is not None) is used
+        assert (validation_answers(run.folder, data, data.validation, facts) is not None) is used
     said = {**known, "weights_sha256": facts["weights_sha256"]}
     save_predictions(path, Predictions(rows[::-1], labels, logits, logits, said))
-    assert validation_answers(run.folder, data, facts) is None  # of other rows
+    assert validation_answers(run.folder, data, data.validation, facts) is None  # of other rows
     path.unlink()
 
 
