@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.measure.eye_metrics import BLIND
+
 SHOWN = (
     ("accuracy", "accuracy"),
     ("macro_sensitivity", "macro sensitivity"),
@@ -44,8 +46,8 @@ def held_out_text(
         )
     lines = [
         "## Held-out figures\n",
-        f"{_unseen(held, training)} Intervals are 95 %, by "
-        "bootstrap over patients; from fewer than about 20 patients they are too narrow.",
+        f"{_unseen(held, training)} Intervals are 95 %, by bootstrap over patients; from fewer "
+        f"than about 20 patients they are too narrow.{_eyes(held)}",
     ]
     titles = (
         ("fold", f"{network}, held-out patients of fold {training['fold']}"),
@@ -59,6 +61,13 @@ def held_out_text(
             lines += ["", f"### {heading}", "", *_levels(tables)]
             lines += ["", *_classes(tables.get("bscan", {}))]
     return "\n".join(lines)
+
+
+def _eyes(held: Mapping[str, Any]) -> str:
+    """What figures of eyes leave out; empty where there are none."""
+    tables = [one for name in ("fold", "all_folds") for one in held.get(name, {}).values()]
+    called = any(one.get("eye", {}).get("n") for one in tables)
+    return f" Eyes are called from all of their B-scans. {BLIND}" if called else ""
 
 
 def _unseen(held: Mapping[str, Any], training: Mapping[str, Any]) -> str:
@@ -145,7 +154,7 @@ def _classes(table: Mapping[str, Any]) -> list[str]:
 
 def warnings_text(held: Mapping[str, Any]) -> str:
     """Failure signatures; empty where the run was not evaluated as a whole."""
-    if not held.get("all_folds"):
+    if "signatures" not in held:
         return ""
     found: Sequence[Mapping[str, Any]] = held["signatures"]
     if not found:

@@ -27,8 +27,9 @@ def held_out(folder: RunFolder, split: Split, fold: int, weights_sha256: str) ->
     Returns:
         ``fold`` (this network, plain view) and ``all_folds`` (the method), each a test set
         (``filtered``, ``unfiltered``) to a level to its table, for all folds with the ``folds`` and
-        the ``views`` that were averaged; ``signatures``: sentences of each warning. Empty where
-        nothing was evaluated.
+        the ``views`` that were averaged; ``signatures``: sentences of each warning of the run, not
+        there where the run was not evaluated as a whole. Without ``all_folds`` where the folds test
+        the same patients. Empty where nothing was evaluated.
     """
     one = _read(folder.fold(fold) / "evaluation.json", split)
     run = _read(folder.report, split)
@@ -42,18 +43,23 @@ def held_out(folder: RunFolder, split: Split, fold: int, weights_sha256: str) ->
     if whole:
         views = str(run.get("views", "single"))
         found["all_folds"] = {name: {**tables, "views": views} for name, tables in whole.items()}
-    if found:
+    if found and run:
         found["signatures"] = _signatures(run)
     return found
 
 
 def blocked_by(folder: RunFolder, split: Split) -> list[dict[str, str]]:
-    """The failure signatures for which the evaluation of the run blocks the promotion."""
+    """The failure signatures for which the evaluation of the run blocks the promotion.
+
+    A code without its signature blocks, too, with empty sentences.
+    """
     run = _read(folder.report, split)
-    if not _at(run, "promotion").get("blocked"):
+    promotion = _at(run, "promotion")
+    if not promotion.get("blocked"):
         return []
-    codes = [str(code) for code in run["promotion"].get("by", ())]
-    return [one for one in _signatures(run) if one["code"] in codes]
+    known = {one["code"]: one for one in _signatures(run)}
+    codes = [str(code) for code in promotion.get("by", ())] or ["blocked"]
+    return [known.get(code, {"code": code, "message": "", "advice": ""}) for code in codes]
 
 
 def _weights_in(run: Mapping[str, Any], fold: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from training.run_folder import RunFolder
 from training.ship.card_tables import cell, figure
-from training.ship.package_report import held_out
+from training.ship.package_report import blocked_by, held_out
 from training.ship.site_card import BY_NAME, write_card
 from training.splits.split import Fold, Split
 
@@ -151,7 +151,35 @@ def test_an_evaluation_of_other_weights_or_of_another_split_is_passed_over(tmp_p
     other = Split("n", SPLIT.classes, SPLIT.folds, {})
     assert held_out(folder, other, 1, "w") == {}
     folder.report.write_text("{")
-    assert set(held_out(folder, SPLIT, 1, "w")) == {"fold", "signatures"}
+    held = held_out(folder, SPLIT, 1, "w")
+    assert set(held) == {"fold"}
+    assert "## Warnings" not in write_card(manifest(held))
+
+
+def test_folds_that_test_the_same_patients_warn_without_a_pooled_table(tmp_path: Path) -> None:
+    written(tmp_path)
+    folder = RunFolder(tmp_path)
+    run = json.loads(folder.report.read_text())
+    folder.report.write_text(json.dumps({**run, "pooled": {"paired": {}}}))
+    card = write_card(manifest(held_out(folder, SPLIT, 1, "w")))
+    assert "### The method" not in card
+    assert "- **warning, fold-gap**: Folds differ." in card
+
+
+def test_the_card_says_what_is_not_known_of_eyes_where_it_shows_any(tmp_path: Path) -> None:
+    said = "Eyes are called from all of their B-scans. Quality, extent and scan pattern are not"
+    assert said in write_card(manifest(written(tmp_path / "single")))
+    assert said not in write_card(manifest(written(tmp_path / "tta", views="tta")))
+
+
+def test_a_blocking_code_blocks_whatever_became_of_its_sentences(tmp_path: Path) -> None:
+    written(tmp_path)
+    folder = RunFolder(tmp_path)
+    run = json.loads(folder.report.read_text())
+    assert blocked_by(folder, SPLIT) == []
+    for by, codes in ((["fold-gap", "gone"], ["fold-gap", "gone"]), ([], ["blocked"])):
+        folder.report.write_text(json.dumps({**run, "promotion": {"blocked": True, "by": by}}))
+        assert [one["code"] for one in blocked_by(folder, SPLIT)] == codes
 
 
 def test_without_an_evaluation_the_card_says_so_and_warns_of_nothing() -> None:
