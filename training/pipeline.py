@@ -32,7 +32,7 @@ def run_folds(
     Returns:
         The report over the folds that are done.
     """
-    from training.measure.evaluate import evaluate_fold
+    from training.measure.evaluate_fold import evaluate_fold
     from training.measure.evaluate_run import evaluate_run
 
     wanted = range(len(run.split.folds)) if folds is None else folds

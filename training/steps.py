@@ -136,7 +136,8 @@ def distill(args: argparse.Namespace, events: Events) -> int:
 
 def evaluate(args: argparse.Namespace, events: Events) -> int:
     """Measure one fold, or all of them with the report."""
-    from training.measure.evaluate import evaluate_fold, evaluate_run
+    from training.measure.evaluate_fold import evaluate_fold
+    from training.measure.evaluate_run import evaluate_run
     from training.open_run import open_run
 
     run = open_run(args.run)

@@ -22,7 +22,7 @@ class Fold:
     Attributes:
         train: What the networks learn from.
         validation: What chooses among weights, thresholds and temperature.
-        test: Held out: scored once, by `training.measure.evaluate`.
+        test: Held out: scored once, by `training.measure.evaluate_fold`.
     """
 
     train: tuple[str, ...]
