@@ -9,15 +9,19 @@
     "student.head_rate" = { low = 2e-4, high = 3e-3, log = true }
     "distill.temperature" = { choices = [2.0, 4.0, 6.0] }
 
-What is maximised is the student's mean validation accuracy over the folds and seeds of the file;
-the held-out part is never looked at. The study lies in ``study.log`` (Optuna's journal), so several
-jobs may work on one search. A trial's run folder is named after its values: a job that was killed
-leaves a trial under way, the next job takes it up again and goes on from its last checkpoint.
+What is maximised is the student's mean validation accuracy over the folds and seeds of the file.
+Patients who validate in one fold are held out in another, so a search is about one fold, and only
+that fold's held-out patients are fair to what it chooses; several folds are refused unless they
+hold out patients on whom none of them chooses.
+
+The study lies in ``study.log`` (Optuna's journal), so several jobs may work on one search. A
+trial's run folder is named after its values: a job that was killed leaves a trial under way, the
+next job takes it up again and goes on from its last checkpoint.
 """
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,7 @@ from training.config import make_config
 from training.errors import TrainingError
 from training.events import Events
 from training.files import write_json, write_whole
+from training.splits.split import Split
 from training.studies.search_space import Dimension, SearchTable, read_space, suggest, trial_cell
 from training.studies.sweep_cells import Room, Unit, give_teacher
 from training.studies.sweep_plan import Plan
@@ -47,16 +52,39 @@ def run_search(plan: Plan, room: Room, *, events: Events) -> dict[str, Any]:
         What ``search.json`` says: every trial with its values and its validation accuracy.
 
     Raises:
-        TrainingError: ``bad-sweep`` (the space), ``no-optuna``, ``search-failed`` (no trial gave
-            a figure).
+        TrainingError: ``bad-sweep`` (the space, or the folds), ``no-optuna``, ``search-failed`` (no
+            trial gave a figure).
         Stopped: As asked.
     """
     table, space = read_space(plan)
+    check_folds(folds_of(plan, room.split), room.split)
     optuna = _optuna()
     study = _open_study(optuna, room.out)
     while (trial := _next_trial(optuna, study, table, space, room.out, plan)) is not None:
         _run_trial(optuna, study, trial, plan=plan, room=room, events=events)
     return _write_result(optuna, study, plan, room, events)
+
+
+def folds_of(plan: Plan, split: Split) -> tuple[int, ...]:
+    """The folds on whose validation parts the search chooses."""
+    return plan.file.folds or tuple(range(len(split.folds)))
+
+
+def check_folds(folds: Sequence[int], split: Split) -> None:
+    """Refuse folds that would choose on the patients that they hold out.
+
+    Raises:
+        TrainingError: ``bad-sweep``.
+    """
+    held_out = {patient for fold in folds for patient in split.folds[fold].test}
+    chosen_on = {patient for fold in folds for patient in split.folds[fold].validation}
+    if held_out & chosen_on:
+        raise TrainingError(
+            "bad-sweep",
+            f"Search: {len(held_out & chosen_on)} patients validate in one of its folds and are "
+            f"held out in another, so no figure on them would be fair; choose one fold (folds = "
+            f"[{folds[0]}]).",
+        )
 
 
 def _optuna() -> Any:
@@ -159,10 +187,9 @@ def _run_trial(
 def validation_accuracy(plan: Plan, values: Mapping[str, Any], room: Room, events: Events) -> float:
     """Mean validation accuracy of a trial's students over the folds and seeds of the file."""
     cell = trial_cell(plan, values)
-    folds = plan.file.folds or tuple(range(len(room.split.folds)))
     found = []
     for seed in plan.file.seeds:
-        for fold in folds:
+        for fold in folds_of(plan, room.split):
             unit = Unit(cell, seed, fold)
             place = room.folder(unit).fold(fold) / ".unit.lock"
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -183,12 +210,13 @@ def _write_result(
     optuna: Any, study: Any, plan: Plan, room: Room, events: Events
 ) -> dict[str, Any]:
     """Write ``search.json`` and ``best.toml``, the configuration of the best trial so far."""
+    folds = folds_of(plan, room.split)
     trials = study.get_trials(deepcopy=False)
     done = [t for t in trials if t.state == optuna.trial.TrialState.COMPLETE]
     result: dict[str, Any] = {
         "schema": SCHEMA, "title": plan.file.title, "split_sha256": room.split.sha256,
         "objective": "mean validation accuracy of the student", "seeds": list(plan.file.seeds),
-        "folds": list(plan.file.folds or range(len(room.split.folds))),
+        "folds": list(folds),
         "trials": [{"number": t.number, "state": t.state.name.lower(), "values": t.params,
                     "accuracy": t.value, "failed": t.user_attrs.get("failed", "")}
                    for t in trials if not _repeated(t, trials)],
@@ -198,11 +226,7 @@ def _write_result(
         result["best"] = {"number": best.number, "values": best.params, "accuracy": best.value}
         tables = trial_cell(plan, best.params).values
         make_config(tables)
-        head = (
-            f"# Trial {best.number} of {len(done)} that gave a figure: mean validation accuracy "
-            f"{best.value:.4f}.\n# It was chosen on validation; measure it on the held-out "
-            "patients before you believe it.\n\n"
-        )
+        head = _head(best, len(done), folds)
         write_whole(room.out / "best.toml", (head + to_toml(tables)).encode())
     write_json(room.out / "search.json", result)
     if not done:
@@ -212,3 +236,17 @@ def _write_result(
                            "validation_accuracy": result["best"]["accuracy"],
                            "file": str(room.out / "best.toml")})  # fmt: skip
     return result
+
+
+def _head(best: Any, count: int, folds: Sequence[int]) -> str:
+    """What ``best.toml`` says before its tables."""
+    named = f"fold {folds[0]}" if len(folds) == 1 else f"the folds {', '.join(map(str, folds))}"
+    return (
+        f"# Trial {best.number} of {count} that gave a figure: mean validation accuracy "
+        f"{best.value:.4f}.\n"
+        f"# Chosen on the validation part of {named} of the split in splits.json.\n"
+        "# Measure it there before you believe it:\n"
+        f"# only the held-out patients of {named} are fair.\n"
+        "# Patients held out in other folds may have had a part in the choice: a figure over all\n"
+        "# folds would flatter.\n\n"
+    )

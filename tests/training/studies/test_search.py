@@ -1,5 +1,6 @@
 """The search: chosen on validation, shared by jobs, taken up again after a kill."""
 
+import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,8 @@ from tests.training.studies.tiny_sweep import opened, write_sweep
 from training.config import load_config
 from training.errors import TrainingError
 from training.events import Silent
-from training.studies.search import run_search
+from training.splits.split import Fold, Split
+from training.studies.search import check_folds, run_search
 from training.studies.search_space import folder_name
 from training.studies.sweep_plan import read_plan
 
@@ -84,6 +86,41 @@ def test_the_best_on_validation_becomes_a_configuration(tmp_path: Path) -> None:
     assert best.student.patience == result["best"]["values"]["student.patience"]
     assert best.teacher.model == "test_convnext"
     assert json.loads((tmp_path / "out" / "search.json").read_text()) == result
+
+
+def test_the_file_says_whose_figures_are_fair(tmp_path: Path) -> None:
+    searched(tmp_path, Stub(), trials=1)
+    text = (tmp_path / "out" / "best.toml").read_text("utf-8")
+    assert "only the held-out patients of the folds 0, 1 are fair" in text
+    assert all(len(line) <= 100 for line in text.splitlines() if line.startswith("#"))
+
+
+def test_folds_that_hold_out_whom_they_choose_on_are_refused() -> None:
+    own = Fold(("a", "b"), ("c",), ("d",))
+    turned = Fold(("a", "b"), ("d",), ("c",))
+    apart = Fold(("a", "c"), ("b",), ("d",))  # the same held-out patients, as of an official test
+    split = Split("m", ("NORMAL", "CNV"), (own, turned, apart), {})
+    for folds in ((0,), (1,), (0, 2)):
+        check_folds(folds, split)
+    with pytest.raises(TrainingError, match="2 patients validate") as caught:
+        check_folds((0, 1), split)
+    assert caught.value.code == "bad-sweep"
+    assert "folds = [0]" in caught.value.message
+
+
+def test_a_search_over_such_folds_trains_nothing(tmp_path: Path) -> None:
+    plan, room = opened(tmp_path, write_sweep(tmp_path, SEARCH), Stub())
+    first, second = room.split.folds
+    turned = Fold(second.train, first.test, second.test)
+    other = Split(room.split.manifest_sha256, room.split.classes, (first, turned), {})
+    with pytest.raises(TrainingError) as caught:
+        run_search(plan, dataclasses.replace(room, split=other), events=Silent())
+    assert caught.value.code == "bad-sweep"
+    assert not list((tmp_path / "out").glob("trial-*"))
+
+
+def test_the_committed_search_chooses_on_one_fold() -> None:
+    assert len(read_plan("search").file.folds) == 1
 
 
 def test_nothing_is_asked_about_held_out_patients(tmp_path: Path) -> None:
