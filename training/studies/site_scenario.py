@@ -23,21 +23,22 @@ from kdoct_desktop.inference.preprocess import preprocess
 from kdoct_desktop.inference.probability import softmax
 from training.data.import_data import import_dataset
 from training.data.manifest import write_manifest
-from training.data.predictions import Predictions, load_predictions, save_predictions
+from training.data.predictions import Predictions, save_predictions
 from training.data.read_picture import read_picture
-from training.errors import TrainingError
 from training.events import Events
 from training.measure.metrics import bscan_units
+from training.measure.predicting import stored_answers
+from training.networks.package_weights import open_package
 from training.pipeline import train_apart
-from training.studies.sweep import arms_of, open_room, raise_failed, units_of, write_table
+from training.studies.sweep import ArmsOf, open_room, raise_failed, units_of, write_table
+from training.studies.sweep_answers import Shelf, arms_of
 from training.studies.sweep_cells import Room, Train, Unit, work
-from training.studies.sweep_plan import Plan, read_plan
+from training.studies.sweep_plan import read_plan
 from training.studies.sweep_table import Arm, line_of
 
 Array = NDArray[np.float32]
 
-RESOURCES = Path(__file__).parents[2] / "resources"
-FACTORY = RESOURCES / "models" / "factory.kdmodel"
+FACTORY = Path(__file__).parents[2] / "resources" / "models" / "factory.kdmodel"
 DATASET = "clinic_a"
 TUNED, ALONE = "fine-tuned", "fine-tuned-alone"
 AS_IT_IS, RESTRICTED = "shipped model", "shipped model, the site's classes only"
@@ -74,12 +75,12 @@ def run_site_scenario(
     room = open_room(plan, data=data, manifest=manifest, out=out, train=train, events=events)
     units = units_of(plan, room.split)
     failed = work(room, units, events)
-    shipped = shipped_arms(plan, room, package, events)
-    arms = [*shipped, *arms_of(plan, room, units)]
-    goals = goals_of(arms, resamples=plan.config.evaluate.resamples)
+    shipped = Shipped(Shelf(plan, room), open_package(package), events)
+    arms = shipped.beside(units)
+    goals = goals_of(arms("unfiltered"), resamples=plan.config.evaluate.resamples)
     table = write_table(
         plan, room, arms, events=events, reference=AS_IT_IS, note=_note(room, units, goals),
-        extra={"goals": goals, "package_sha256": shipped[0].facts["package_sha256"]},
+        extra={"goals": goals, "package_sha256": shipped.sha256},
     )  # fmt: skip
     for goal in goals:
         events.metric("goal", {goal["goal"]: goal["sentence"]})
@@ -95,61 +96,69 @@ def import_clinic(data: Path, target: Path, *, dataset: str, events: Events) -> 
     return target
 
 
-def shipped_arms(plan: Plan, room: Room, package: Path, events: Events) -> list[Arm]:
+class Shipped:
     """The shipped model on the held-out B-scans of every fold, the same for every seed."""
-    model = _open_package(package)
-    ours, theirs = plan.config.classes.codes, model.identity.classes
-    at = [theirs.index(code) for code in ours]
-    whole, restricted = {}, {}
-    folds = plan.file.folds or tuple(range(len(room.split.folds)))
-    for fold in folds:
-        answers = _shipped_answers(plan, room, model, fold, events)
-        patients = [room.manifest.rows[k].patient for k in answers.rows.tolist()]
-        truth = np.array(at, dtype=np.int64)[answers.labels]
-        every = bscan_units(truth, softmax(answers.logits, model.temperature), patients)
-        some = bscan_units(
-            answers.labels, softmax(answers.logits[:, at], model.temperature), patients
-        )
-        for seed in plan.file.seeds:
-            whole[seed, fold], restricted[seed, fold] = every, some
-    facts = {"package_sha256": model.identity.sha256, "role": "package"}
-    return [
-        Arm(AS_IT_IS, tuple(theirs), whole, facts=facts),
-        Arm(RESTRICTED, ours, restricted, facts=facts),
-    ]
 
+    def __init__(self, shelf: Shelf, model: ModelPackage, events: Events) -> None:
+        self._shelf, self._model, self._events = shelf, model, events
+        self._logits: dict[int, Array] = {}
 
-def _open_package(path: Path) -> ModelPackage:
-    from kdoct_desktop.domain.errors import ModelError
-    from kdoct_desktop.inference.package import read_package
-    from kdoct_desktop.inference.signing import load_trusted_keys
+    @property
+    def sha256(self) -> str:
+        """Of the package."""
+        return self._model.identity.sha256
 
-    folders = (RESOURCES / "keys", path.parent, path.parent.parent / "keys")
-    try:
-        return read_package(path, trusted_keys=load_trusted_keys(*folders))
-    except ModelError as error:
-        raise TrainingError(error.code, str(error)) from error
+    def arms(self, name: str) -> list[Arm]:
+        """The model as it is, and with its answer restricted to the site's classes.
 
+        Args:
+            name: Of the set of held-out B-scans: ``unfiltered`` or ``filtered``.
+        """
+        shelf, model = self._shelf, self._model
+        ours, theirs = shelf.plan.config.classes.codes, model.identity.classes
+        columns = [theirs.index(code) for code in ours]
+        whole, restricted = {}, {}
+        for fold in shelf.folds:
+            at = shelf.kept(fold, name)
+            if not len(at):
+                continue
+            labels, patients = shelf.held(fold).test.labels[at], shelf.patients(fold, at)
+            logits = self._answers(fold)[at]
+            truth = np.array(columns, dtype=np.int64)[labels]
+            every = bscan_units(truth, softmax(logits, model.temperature), patients)
+            some = softmax(logits[:, columns], model.temperature)
+            for seed in shelf.plan.file.seeds:
+                whole[seed, fold] = every
+                restricted[seed, fold] = bscan_units(labels, some, patients)
+        facts = {"package_sha256": self.sha256, "role": "package"}
+        return [
+            Arm(AS_IT_IS, tuple(theirs), whole, facts=facts),
+            Arm(RESTRICTED, ours, restricted, facts=facts),
+        ]
 
-def _shipped_answers(
-    plan: Plan, room: Room, model: ModelPackage, fold: int, events: Events
-) -> Predictions:
-    """Logits of the shipped model through onnxruntime and the desktop's preprocessing."""
-    from training.splits.held_out import held_rows
+    def beside(self, units: Sequence[Unit]) -> ArmsOf:
+        """The shipped model's lines on each set, and behind them those of what was trained."""
+        return lambda name: [*self.arms(name), *arms_of(self._shelf, units, name=name)]
 
-    held = held_rows(room.manifest, room.split, plan.config, fold).test
-    path = room.out / "shipped" / f"fold-{fold}.npz"
-    wanted = {"split_sha256": room.split.sha256, "package_sha256": model.identity.sha256}
-    if path.is_file():
-        found = load_predictions(path, split_sha256=room.split.sha256)
-        same = found.facts["package_sha256"] == model.identity.sha256
-        if same and np.array_equal(found.rows, held.indices):
-            return found
-    logits = ask_package(model, room.data, held.rows, events, step=f"shipped model, fold {fold}")
-    empty = np.zeros((len(logits), 0), np.float32)
-    made = Predictions(held.indices, held.labels, logits, empty, {**wanted, "fold": fold})
-    save_predictions(path, made)
-    return made
+    def _answers(self, fold: int) -> Array:
+        """Logits on all held-out rows of a fold, axes (B-scan, class); asked once and kept."""
+        if fold not in self._logits:
+            self._logits[fold] = self._stored(fold)
+        return self._logits[fold]
+
+    def _stored(self, fold: int) -> Array:
+        """Logits through onnxruntime and the desktop's preprocessing, from the file if it is so."""
+        room, held = self._shelf.room, self._shelf.held(fold).test
+        path = room.out / "shipped" / f"fold-{fold}.npz"
+        facts = {"split_sha256": room.split.sha256, "package_sha256": self.sha256, "fold": fold}
+        found = stored_answers(path, held, facts)
+        if found is not None:
+            return found.logits
+        step = f"shipped model, fold {fold}"
+        logits = ask_package(self._model, room.data, held.rows, self._events, step=step)
+        empty = np.zeros((len(logits), 0), np.float32)
+        save_predictions(path, Predictions(held.indices, held.labels, logits, empty, facts))
+        return logits
 
 
 def ask_package(
@@ -222,4 +231,4 @@ def _note(room: Room, units: Sequence[Unit], goals: Sequence[Mapping[str, Any]])
     return "Goals, in balanced accuracy:\n\n" + "\n".join(lines) + f"\n\n{gate}"
 
 
-__all__ = ["goals_of", "import_clinic", "run_site_scenario", "shipped_arms"]
+__all__ = ["goals_of", "import_clinic", "run_site_scenario"]

@@ -6,22 +6,20 @@ once), a run folder ``CELL/seed-S`` each, and the table as ``table.json``, ``tab
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from filelock import FileLock
 
 from training.data.manifest import Manifest, read_manifest
 from training.errors import TrainingError
 from training.events import Events
 from training.files import write_json, write_whole
-from training.measure.metrics import Units, bscan_units
-from training.open_run import Run
 from training.pipeline import train_apart
 from training.splits.split import Split, load_split, save_split
+from training.studies.sweep_answers import Shelf, arms_of
 from training.studies.sweep_cells import Room, Train, Unit, work
 from training.studies.sweep_plan import Plan, read_plan
 from training.studies.sweep_table import Arm, as_csv, as_markdown, line_of
@@ -65,7 +63,8 @@ def run_sweep(
     every = units_of(plan, room.split)
     wanted = {cell.name for cell in chosen}
     failed = work(room, [unit for unit in every if unit.cell.name in wanted], events)
-    table = write_table(plan, room, arms_of(plan, room, every), events=events)
+    shelf = Shelf(plan, room)
+    table = write_table(plan, room, lambda name: arms_of(shelf, every, name=name), events=events)
     raise_failed(room, failed)
     return table
 
@@ -123,73 +122,12 @@ def units_of(plan: Plan, split: Split) -> list[Unit]:
     ]  # fmt: skip
 
 
-def arms_of(
-    plan: Plan, room: Room, units: Sequence[Unit], *, name: str = "unfiltered"
-) -> list[Arm]:
-    """Students of every cell, and behind each the teacher if no line above has the same one.
-
-    Args:
-        plan: The sweep.
-        room: Its folder.
-        units: All of its trainings.
-        name: Of the set of held-out B-scans: ``unfiltered`` or ``filtered``.
-    """
-    made: list[Arm] = []
-    teachers: set[tuple[str, ...]] = set()
-    for cell in plan.cells:
-        mine = [unit for unit in units if unit.cell.name == cell.name]
-        done = {(unit.seed, unit.fold): unit for unit in mine if room.is_done(unit)}
-        missing = {
-            (unit.seed, unit.fold): room.why_missing(unit)
-            for unit in mine
-            if (unit.seed, unit.fold) not in done
-        }
-        facts = {"config_sha256": cell.sha256, "changes": cell.changes}
-        codes = plan.config.classes.codes
-        for role in ("student", "teacher"):
-            found = {place: read_answers(room, unit, role, name) for place, unit in done.items()}
-            answers = {place: one for place, one in found.items() if one is not None}
-            if role == "teacher":
-                weights = tuple(sorted(_weights(room, unit, role) for unit in done.values()))
-                if not answers or weights in teachers:
-                    continue
-                teachers.add(weights)
-            title = cell.name if role == "student" else f"{cell.name}: teacher"
-            made.append(Arm(title, codes, answers, missing, {**facts, "role": role}))
-    return made
-
-
-def read_answers(room: Room, unit: Unit, role: str, name: str) -> Units | None:
-    """Held-out B-scans with the probabilities of a network, at its temperature of the validation.
-
-    Returns:
-        None where the run has no such network, or the set has no B-scan.
-    """
-    from training.data.predictions import load_predictions
-    from training.splits.held_out import held_rows
-
-    run: Run = room.open(unit)
-    report = json.loads((run.folder.fold(unit.fold) / "evaluation.json").read_text("utf-8"))
-    if role not in report["roles"]:
-        return None
-    path = run.folder.predictions(unit.fold, role, "test")
-    found = load_predictions(path, split_sha256=run.split.sha256)
-    if found.facts["weights_sha256"] != report["roles"][role]["model"]["weights_sha256"]:
-        raise TrainingError("bad-predictions", f"{unit.title}: answers of other weights.")
-    held = held_rows(run.manifest, run.split, run.config, unit.fold)
-    keep = held.sets.get(name, np.zeros(0) if name == "filtered" else None)
-    at = np.arange(len(found.rows)) if keep is None else np.flatnonzero(keep)
-    if not len(at):
-        return None
-    from kdoct_desktop.inference.probability import softmax
-
-    temperature = float(report["roles"][role]["operating"]["temperature"])
-    patients = [run.manifest.rows[k].patient for k in found.rows[at].tolist()]
-    return bscan_units(found.labels[at], softmax(found.logits[at], temperature), patients)
+ArmsOf = Callable[[str], Sequence[Arm]]
+"""Lines of the table on a set of held-out B-scans: ``unfiltered`` or ``filtered``."""
 
 
 def write_table(
-    plan: Plan, room: Room, arms: Sequence[Arm], *, events: Events, note: str = "",
+    plan: Plan, room: Room, arms: ArmsOf, *, events: Events, note: str = "",
     reference: str = "", extra: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:  # fmt: skip
     """Compute the lines, write them as JSON, CSV and Markdown, and give what the JSON says.
@@ -197,27 +135,26 @@ def write_table(
     Args:
         plan: The sweep.
         room: Its folder.
-        arms: Lines on the unfiltered held-out B-scans.
+        arms: Gives the lines on each set.
         events: Told each line.
         note: Text under the table.
         reference: Line that the others are compared with, in place of the file's.
         extra: What ``table.json`` says besides.
+
+    Raises:
+        TrainingError: ``no-reference``: no line has the reference's name.
     """
-    resamples, name = plan.config.evaluate.resamples, reference or plan.file.reference
-    sets = {"unfiltered": list(arms)}
-    if plan.config.data.worst_case:
-        filtered = arms_of(plan, room, units_of(plan, room.split), name="filtered")
-        sets = {"filtered": filtered, **sets}
-    tables: dict[str, list[dict[str, Any]]] = {}
-    for kind, some in sets.items():
-        against = next(arm for arm in some if arm.name == name)
-        tables[kind] = [line_of(arm, against, resamples=resamples) for arm in some]
+    config, name = plan.config, reference or plan.file.reference
+    kinds = ("filtered", "unfiltered") if config.data.worst_case else ("unfiltered",)
+    resamples = config.evaluate.resamples
+    tables = {kind: _lines(arms(kind), name, resamples=resamples) for kind in kinds}
     table = {
         "schema": SCHEMA, "title": plan.file.title, "question": plan.file.question,
         "reference": name, "split_sha256": room.split.sha256,
-        "manifest_sha256": room.manifest.sha256, "classes": list(plan.config.classes.codes),
+        "manifest_sha256": room.manifest.sha256, "classes": list(config.classes.codes),
         "seeds": list(plan.file.seeds), "base": _without_seed(plan), "resamples": resamples,
-        "note": note, "sets": tables, **(extra or {}),
+        "same_test_in_every_fold": config.split.official_test, "note": note, "sets": tables,
+        **(extra or {}),
     }  # fmt: skip
     _write(room.out, table)
     for line in tables[next(iter(tables))]:
@@ -225,6 +162,17 @@ def write_table(
         events.metric(line["name"], figures or {"": "missing"})
     events.done("sweep", {"table": str(room.out / "table.md")})
     return table
+
+
+def _lines(arms: Sequence[Arm], reference: str, *, resamples: int) -> list[dict[str, Any]]:
+    """The lines of a set, against one of them."""
+    against = next((arm for arm in arms if arm.name == reference), None)
+    if against is None:
+        raise TrainingError(
+            "no-reference", f"The table has no line {reference} to compare the others with.",
+            [arm.name for arm in arms],
+        )  # fmt: skip
+    return [line_of(arm, against, resamples=resamples) for arm in arms]
 
 
 def _write(out: Path, table: dict[str, Any]) -> None:
@@ -253,14 +201,14 @@ def markdown(table: dict[str, Any]) -> str:
         "differences over the pooled folds, with 95 % intervals by paired bootstrap over patients. "
         f"n counts trainings. Split {table['split_sha256'][:16]}."
     )
+    if table["same_test_in_every_fold"]:
+        parts.append(
+            "Every fold holds out the same patients, so each counts once for every fold's network; "
+            "the intervals keep a patient's answers together and do not gain from the folds."
+        )
     if table["note"]:
         parts.append(table["note"])
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _weights(room: Room, unit: Unit, role: str) -> str:
-    done = json.loads(room.evaluation(unit).read_text("utf-8"))
-    return str(done["weights_sha256"].get(role, ""))
 
 
 def _check_fundus(plan: Plan, manifest: Manifest) -> None:

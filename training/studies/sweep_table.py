@@ -2,9 +2,10 @@
 
 An *arm* is one network in every (seed, fold) that is finished. Its figures are computed for each
 (seed, fold) and given as mean and standard deviation over them. The difference to the reference is
-one number: the answers of all folds are pooled (each patient is held out once), the figure is
-averaged over the seeds, and both arms are computed in the same draws of patients. What is not
-finished is listed as missing.
+one number: the answers of all folds are pooled, the figure is averaged over the seeds, and both
+arms are computed in the same draws of patients. A patient is held out once, but with the data set's
+own test part (``split.official_test``) in every fold: then a patient is drawn with the answers of
+all folds' networks, so the folds narrow no interval. What is not finished is listed as missing.
 """
 
 import csv
@@ -57,7 +58,7 @@ def line_of(arm: Arm, reference: Arm, *, resamples: int) -> dict[str, Any]:
         ``name``, ``finished``, ``missing`` (seed, fold, why), ``figures`` (metric to mean, sd,
         values in the order of the finished places; sd None for one value), ``difference`` (metric
         to value, low, high, p; None where nothing can be paired), ``paired`` (seeds, folds,
-        patients, bscans), and the arm's facts.
+        patients, bscans: answers, one for each B-scan of each fold), and the arm's facts.
     """
     places = sorted(arm.answers)
     by_metric: dict[str, list[float]] = {name: [] for name in METRICS}

@@ -40,17 +40,24 @@ TABLES = {
 }  # fmt: skip
 
 
-def write_clinic(root: Path) -> None:
-    """Six groups of each label with two pictures, and a group of another data set."""
-    lines = ["path,dataset,label,group,eye"]
+def write_clinic(root: Path, *, volume_labels: bool = False) -> None:
+    """Six groups of each label with two pictures, and a group of another data set.
+
+    With the labels of volumes, each diseased eye of one class has a normal B-scan.
+    """
+    lines = ["path,dataset,label,group,eye" + (",volume_label" if volume_labels else "")]
     for k, (label, drawn) in enumerate(DRAWN.items()):
         for number in range(6):
             for index in range(2):
                 path = f"clinic_a/{label}/{number}-{index}.png"
                 (root / path).parent.mkdir(parents=True, exist_ok=True)
                 cv2.imwrite(str(root / path), draw(drawn, seed=1000 * k + 10 * number + index))
-                lines.append(f"{path},clinic_a,{label},clinic_a-{label}{number},OD")
-    lines.append("clinic_a/DME/0-0.png,other,ERM,other-1,OD")
+                line = f"{path},clinic_a,{label},clinic_a-{label}{number},OD"
+                if volume_labels:
+                    own = "CONTROL" if label == "AMD_EXUDATIVE" and index else label
+                    line = f"{path},clinic_a,{own},clinic_a-{label}{number},OD,{label}"
+                lines.append(line)
+    lines.append("clinic_a/DME/0-0.png,other,ERM,other-1,OD" + (",ERM" if volume_labels else ""))
     (root / "manifest.csv").write_text("\n".join(lines) + "\n", "utf-8")
 
 
@@ -102,6 +109,21 @@ def test_the_same_command_finds_everything_done(
 
     monkeypatch.setattr(site_scenario, "ask_package", fails)
     assert run_site_scenario(**done["asked"], train=fails) == done["table"]
+
+
+def test_with_the_filter_every_line_stands_on_both_sets(
+    done: dict[str, Any], tmp_path: Path
+) -> None:
+    write_clinic(tmp_path / "data", volume_labels=True)
+    table = run_site_scenario(
+        data=tmp_path / "data", out=tmp_path / "out", sweep=write_sweep(tmp_path, TABLES),
+        events=Silent(), train=Trained(), words=["data.worst_case=true"],
+    )  # fmt: skip
+    names = [[line["name"] for line in lines] for lines in table["sets"].values()]
+    assert list(table["sets"]) == ["filtered", "unfiltered"]
+    assert names[0] == names[1] == [AS_IT_IS, RESTRICTED, TUNED, f"{TUNED}: teacher", ALONE]
+    counts = [{line["paired"]["bscans"] for line in lines[1:]} for lines in table["sets"].values()]
+    assert counts == [{15}, {18}]
 
 
 def answers(*called: int, classes: int = 3) -> Units:

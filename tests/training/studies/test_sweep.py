@@ -1,18 +1,24 @@
 """Sweeps: cells share split and teachers, resume, say what is missing."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from filelock import FileLock
 
 from tests.training.studies.tiny_sweep import Trained, prepared, write_sweep
+from training import open_run
 from training.errors import TrainingError
 from training.events import Silent
 from training.networks.checkpoint import read_best
-from training.studies.sweep import run_sweep
+from training.studies import sweep, sweep_answers
+from training.studies.sweep import markdown, open_room, run_sweep, units_of, write_table
+from training.studies.sweep_answers import Shelf, arms_of
+from training.studies.sweep_plan import read_plan
 
 CELLS: dict[str, Any] = {
     "online": {},
@@ -22,8 +28,8 @@ CELLS: dict[str, Any] = {
 TABLES = {"reference": "online", "folds": [0], "seeds": [5], "cells": CELLS}
 
 
-def swept(place: dict[str, Any], sweep: Path, train: Any, **more: Any) -> dict[str, Any]:
-    return run_sweep(sweep, **place, events=Silent(), train=train, **more)
+def swept(place: dict[str, Any], file: Path, train: Any, **more: Any) -> dict[str, Any]:
+    return run_sweep(file, **place, events=Silent(), train=train, **more)
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +90,62 @@ def test_what_is_finished_is_found_finished(done: dict[str, Any]) -> None:
     again = swept(done["place"], done["sweep"], train)
     assert train.steps == []
     assert again == done["table"]
+
+
+def test_a_table_reads_manifest_split_rows_and_answers_once(
+    done: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+
+    def counted(module: Any, name: str) -> None:
+        real = getattr(module, name)
+
+        def reading(*args: Any, **more: Any) -> Any:
+            read.append(name)
+            return real(*args, **more)
+
+        monkeypatch.setattr(module, name, reading)
+
+    counted(sweep, "read_manifest")
+    counted(open_run, "read_manifest")
+    counted(sweep, "load_split")
+    counted(open_run, "load_split")
+    counted(sweep_answers, "held_rows")
+    counted(sweep_answers, "load_predictions")
+    swept(done["place"], done["sweep"], Trained())
+    assert Counter(read) == {  # one fold; three students and the two teachers that two have
+        "read_manifest": 1, "load_split": 1, "held_rows": 1, "load_predictions": 5,
+    }  # fmt: skip
+
+
+def test_answers_to_other_bscans_make_no_line(done: dict[str, Any]) -> None:
+    path = done["place"]["out"] / "alone" / "seed-5" / "fold-0" / "predictions-student-test.npz"
+    whole = path.read_bytes()
+    with np.load(path) as file:
+        arrays = dict(file)
+    try:
+        np.savez(path, **{**arrays, "rows": arrays["rows"][::-1]})
+        with pytest.raises(TrainingError, match="other B-scans"):
+            swept(done["place"], done["sweep"], Trained())
+    finally:
+        path.write_bytes(whole)
+
+
+def test_a_reference_that_has_no_line_is_said(done: dict[str, Any]) -> None:
+    place = done["place"]
+    plan = read_plan(done["sweep"])
+    room = open_room(plan, **place, train=Trained(), events=Silent())
+    shelf, units = Shelf(plan, room), units_of(plan, room.split)
+    with pytest.raises(TrainingError) as caught:
+        write_table(plan, room, lambda name: arms_of(shelf, units, name=name), events=Silent(),
+                    reference="shipped")  # fmt: skip
+    assert caught.value.code == "no-reference"
+
+
+def test_folds_with_the_same_held_out_patients_are_told(done: dict[str, Any]) -> None:
+    text = "Every fold holds out the same patients"
+    assert text not in markdown(done["table"])
+    assert text in markdown({**done["table"], "same_test_in_every_fold": True})
 
 
 def test_a_part_of_the_cells_gives_a_table_that_says_what_is_missing(
