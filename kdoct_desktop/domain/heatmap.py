@@ -78,13 +78,17 @@ def en_face_evidence(
         the logit; a row sums to the part of the logit that speaks in favour.
     """
     result = np.zeros((len(cams), ascans), dtype=np.float32)
-    for row, (cam, frame) in enumerate(zip(cams, frames, strict=True)):
-        left, right = int(frame[2]), int(frame[3])
-        column = np.maximum(cam, 0.0).sum(axis=0, dtype=np.float32) / np.float32(cam.size)
-        spread = _interpolate(column, _positions(len(column), right - left))
-        total = float(spread.sum())
-        if total > 0.0:
-            result[row, left:right] = spread * (float(column.sum()) / total)
+    cells = np.float32(cams.shape[1] * cams.shape[2])
+    columns = np.maximum(cams, 0.0).sum(axis=1, dtype=np.float32) / cells
+    spans = frames[:, 2:]
+    for left, right in np.unique(spans, axis=0).tolist():  # one for most scans
+        rows = np.flatnonzero((spans == (left, right)).all(axis=1))
+        column = columns[rows]
+        spread = _interpolate(column.T, _positions(column.shape[1], right - left)).T
+        spread = np.ascontiguousarray(spread)
+        total = spread.sum(axis=1).astype(np.float64)
+        share = column.sum(axis=1) / np.where(total > 0.0, total, 1.0)
+        result[rows, left:right] = spread * share.astype(np.float32)[:, None]
     return result
 
 

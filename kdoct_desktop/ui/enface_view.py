@@ -24,7 +24,13 @@ from kdoct_desktop.ui.enface_geometry import (
     scan_lines,
 )
 from kdoct_desktop.ui.layer import Layer
-from kdoct_desktop.ui.overlay import draw_lines, evidence_colour, grey_colours, indexed_image
+from kdoct_desktop.ui.overlay import (
+    draw_lines,
+    evidence_colour,
+    grey_colours,
+    indexed_image,
+    lines_in_widget,
+)
 from kdoct_desktop.ui.scan import Scan
 from kdoct_desktop.ui.theme import CANVAS, DARK, SMALL
 from kdoct_desktop.ui.widgets import font
@@ -179,30 +185,31 @@ class EnfaceView(QWidget):
     def _draw_scan_lines(self, painter: QPainter, scan: Scan, to_widget: QTransform) -> None:
         """Every scan line in the colour of its evidence; quiet where there is none."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        column = None
+        values = [0.0] * len(self._lines)
         if scan.evidence is not None:
-            column = np.nan_to_num(scan.evidence.column(self._bench.shown_class))
+            values = np.nan_to_num(scan.evidence.column(self._bench.shown_class)).tolist()
         crowd = min(1.0, 64.0 / max(len(self._lines), 1))
-        for index, (start, end) in enumerate(self._lines):
-            value = 0.0 if column is None else float(column[index])
-            colour = evidence_colour(value * 0.6) if value >= 0.1 else QColor(DARK.second)
+        quiet = QColor(DARK.second)
+        lines = lines_in_widget(self._lines, to_widget)
+        for line, value in zip(lines, values, strict=True):
+            colour = evidence_colour(value * 0.6) if value >= 0.1 else quiet
             colour.setAlphaF((0.22 + 0.5 * value) * crowd)
             painter.setPen(QPen(colour, 1.0))
-            painter.drawLine(_point(start, to_widget), _point(end, to_widget))
+            painter.drawLine(line)
 
     def _draw_current(self, painter: QPainter, scan: Scan, to_widget: QTransform) -> None:
         """The current scan line, bright, with its number beside it."""
         if not len(self._lines):
             return
-        start, end = (_point(at, to_widget) for at in self._lines[self._bench.index])
+        (line,) = lines_in_widget(self._lines[self._bench.index], to_widget)
         for pen in (QPen(QColor(0, 0, 0, 170), 4), QPen(QColor(DARK.text), 2)):
             painter.setPen(pen)
-            painter.drawLine(start, end)
+            painter.drawLine(line)
         painter.setFont(font(SMALL, bold=True))
         text = str(self._bench.index + 1)
         width = painter.fontMetrics().horizontalAdvance(text) + 8
-        x = min(max(end.x() - width, 2.0), self.width() - width - 2.0)
-        y = end.y() - 18.0 if end.y() > 22.0 else end.y() + 4.0
+        x = min(max(line.x2() - width, 2.0), self.width() - width - 2.0)
+        y = line.y2() - 18.0 if line.y2() > 22.0 else line.y2() + 4.0
         label = QRectF(x, y, width, 15)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(0, 0, 0, 170))
@@ -246,11 +253,6 @@ class EnfaceView(QWidget):
         size = np.array([box.height(), box.width()])
         lines = self._lines * size
         self._bench.go_to(nearest(lines, at.y() - box.top(), at.x() - box.left()))
-
-
-def _point(at: NDArray[np.float64], to_widget: QTransform) -> QPointF:
-    """A point given as row and column shares, in the widget."""
-    return to_widget.map(QPointF(float(at[1]), float(at[0])))
 
 
 def _image(pixels: NDArray[np.uint8]) -> QImage:

@@ -169,11 +169,7 @@ def draw_lines(
     """Draw segments with a dark rim that keeps them readable on bright tissue."""
     if not len(segments):
         return
-    flat = segments.reshape(-1, 2).astype(np.float64)
-    x = flat[:, 1] * to_widget.m11() + to_widget.dx()
-    y = flat[:, 0] * to_widget.m22() + to_widget.dy()
-    ends = np.stack([x, y], axis=1).reshape(-1, 4).tolist()
-    lines = [QLineF(*end) for end in ends]
+    lines = lines_in_widget(segments, to_widget)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     rim = QPen(QColor(0, 0, 0, 110), width + 1.6)
     rim.setCapStyle(Qt.PenCapStyle.FlatCap)
@@ -182,3 +178,16 @@ def draw_lines(
     for pen in (rim, line):
         painter.setPen(pen)
         painter.drawLines(lines)
+
+
+def lines_in_widget(segments: NDArray[np.floating], to_widget: QTransform) -> list[QLineF]:
+    """Segments, axes (segment, end, row/column), as lines in the widget.
+
+    Args:
+        segments: What to draw.
+        to_widget: Scales and shifts, from the unit of `segments` to the widget.
+    """
+    flat = segments.reshape(-1, 2).astype(np.float64)
+    x = flat[:, 1] * to_widget.m11() + to_widget.dx()
+    y = flat[:, 0] * to_widget.m22() + to_widget.dy()
+    return [QLineF(*ends) for ends in np.stack([x, y], axis=1).reshape(-1, 4).tolist()]

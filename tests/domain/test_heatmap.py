@@ -53,3 +53,16 @@ def test_a_row_of_the_en_face_map_sums_to_the_part_of_the_logit_in_favour() -> N
     expected = np.maximum(cams, 0).sum(axis=(1, 2)) / (7 * 9)
     np.testing.assert_allclose(rows.sum(axis=1), expected, rtol=1e-4)
     assert rows[4, :40].max() == 0.0
+
+
+def test_the_en_face_map_of_a_bscan_does_not_depend_on_what_the_network_saw_of_others() -> None:
+    cams = np.random.default_rng(2).normal(size=(6, 5, 4)).astype(np.float32)
+    cams[4] = -1.0
+    spans = ((0, 40), (3, 31), (0, 40), (7, 7), (3, 31), (5, 40))
+    frames = np.array([(0, 9, *span) for span in spans], np.int32)
+
+    together = en_face_evidence(cams, frames, 40)
+
+    alone = [en_face_evidence(cams[at : at + 1], frames[at : at + 1], 40)[0] for at in range(6)]
+    np.testing.assert_array_equal(together, alone)
+    assert together.any(axis=1).tolist() == [True, True, True, False, False, True]
