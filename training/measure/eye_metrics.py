@@ -76,7 +76,8 @@ def eyes(
     for k, members in enumerate(volumes.members):
         if not why[k]:
             flags = np.zeros(len(members), dtype=bool) if unlike is None else unlike[members]
-            volume, prediction = _as_read(probabilities[members], codes, flags)
+            volume = _scan(len(members), volumes.numbers[k])
+            prediction = _as_read(probabilities[members], codes, flags)
             chosen.append((k, summarise(volume, prediction, rule=rule, urgency=urgency)))
     return Eyes(
         _eye_units(volumes, chosen, codes),
@@ -103,9 +104,8 @@ def _eye_units(
 
 def _as_read(
     probabilities: Values, codes: tuple[str, ...], unlike: NDArray[np.bool_]
-) -> tuple[OctVolume, Prediction]:
-    """The volume and the prediction that the desktop would hold, without its pixels."""
-    count = len(probabilities)
+) -> Prediction:
+    """The prediction that the desktop would hold, without its maps."""
     bscans = tuple(
         BscanPrediction(
             index=k, logits=(), probabilities=tuple(row), completeness_error=0.0,
@@ -113,17 +113,21 @@ def _as_read(
         )
         for k, (row, flag) in enumerate(zip(probabilities.tolist(), unlike, strict=True))
     )  # fmt: skip
-    prediction = Prediction(
+    return Prediction(
         model=ModelIdentity("evaluation", "0", "", codes, codes),
         provider=ProviderReport("cpu", "cpu", 0.0, 0.0),
         preprocessing="",
         views=("identity",),
         bscans=bscans,
-        cams=np.zeros((count, len(codes), 1, 1), dtype=np.float32),
-        frames=np.zeros((count, 4), dtype=np.int32),
+        cams=np.zeros((len(bscans), len(codes), 1, 1), dtype=np.float32),
+        frames=np.zeros((len(bscans), 4), dtype=np.int32),
     )
-    volume = OctVolume(np.zeros((count, 1, 1), dtype=np.uint8), Source("", "", "manifest"))
-    return volume, prediction
+
+
+def _scan(count: int, numbers: tuple[int, ...]) -> OctVolume:
+    """The volume that the desktop would hold, without its pixels."""
+    pixels = np.zeros((count, 1, 1), dtype=np.uint8)
+    return OctVolume(pixels, Source("", "", "manifest"), numbers=numbers)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

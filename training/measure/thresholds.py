@@ -250,9 +250,9 @@ def _eyes_of(
 ) -> tuple[Values, NDArray[np.int64], NDArray[np.bool_]]:
     """Usable eyes: scores (eye, class), truth, and which labels their B-scans hold (eye, class)."""
     kept = [k for k, why in enumerate(volumes.why_not(MIN_BSCANS)) if not why]
-    usable = [volumes.members[k] for k in kept]
-    scores = [eye_scores(probabilities[members], ADJACENT) for members in usable]
-    holds = [[bool((labels[members] == c).any()) for c in range(classes)] for members in usable]
+    usable = [(volumes.members[k], volumes.numbers[k]) for k in kept]
+    scores = [eye_scores(probabilities[members], ADJACENT, numbers) for members, numbers in usable]
+    holds = [[bool((labels[members] == c).any()) for c in range(classes)] for members, _ in usable]
     return (
         np.array(scores, dtype=np.float64).reshape(-1, classes),
         volumes.truth[np.array(kept, dtype=np.int64)],

@@ -30,14 +30,15 @@ class Volumes:
         truth: Class index of each volume, or `AMBIGUOUS`.
         patients: Patient of each volume.
         keys: Key of each volume.
-        broken: Keys of volumes with B-scans missing between others.
+        numbers: ``OctVolume.numbers`` of each volume: positions of its B-scans, empty where none is
+            missing between others or positions are not known.
     """
 
     members: tuple[Labels, ...]
     truth: Labels
     patients: tuple[str, ...]
     keys: tuple[str, ...]
-    broken: frozenset[str] = frozenset()
+    numbers: tuple[tuple[int, ...], ...]
 
     def holding(self, chosen: NDArray[np.bool_]) -> "Volumes":
         """The volumes to which any of the chosen B-scans belongs, each with all of its B-scans."""
@@ -47,7 +48,7 @@ class Volumes:
             self.truth[np.array(kept, dtype=np.int64)],
             tuple(self.patients[k] for k in kept),
             tuple(self.keys[k] for k in kept),
-            self.broken,
+            tuple(self.numbers[k] for k in kept),
         )
 
     def why_not(self, least: int) -> list[str]:
@@ -59,9 +60,8 @@ class Volumes:
         return [
             "class unclear" if truth == AMBIGUOUS
             else f"fewer than {least} B-scans" if len(members) < least
-            else "B-scans missing in between" if key in self.broken
             else ""
-            for truth, members, key in zip(self.truth, self.members, self.keys, strict=True)
+            for truth, members in zip(self.truth, self.members, strict=True)
         ]  # fmt: skip
 
 
@@ -84,8 +84,8 @@ def volumes_of(
     for at, row in enumerate(rows):
         if row.volume:
             groups[row.volume].append(at)
-    members, truth, patients, broken = [], [], [], []
-    for key, indices in groups.items():
+    members, truth, patients, numbers = [], [], [], []
+    for indices in groups.values():
         indices.sort(key=lambda at: (rows[at].bscan, rows[at].path, rows[at].frame))
         members.append(np.array(indices, dtype=np.int64))
         whole = {rows[at].volume_label for at in indices} - {""}
@@ -93,10 +93,9 @@ def volumes_of(
             _of_volume(whole, classes, names) if whole else united(labels[indices], classes)
         )
         patients.append(rows[indices[0]].patient)
-        if _has_holes([rows[at].bscan for at in indices]):
-            broken.append(key)
+        numbers.append(_with_gaps([rows[at].bscan for at in indices]))
     made = np.array(truth, dtype=np.int64)
-    return Volumes(tuple(members), made, tuple(patients), tuple(groups), frozenset(broken))
+    return Volumes(tuple(members), made, tuple(patients), tuple(groups), tuple(numbers))
 
 
 def _of_volume(said: set[str], classes: Sequence[str], names: dict[str, str]) -> int:
@@ -115,9 +114,10 @@ def united(labels: Labels, classes: Sequence[str]) -> int:
     return diseases[0] if diseases else normal
 
 
-def _has_holes(positions: Sequence[int]) -> bool:
-    """Whether sorted positions leave some out; unknown ones (below 0) cannot tell."""
-    return positions[0] >= 0 and bool((np.diff(np.array(positions)) > 1).any())
+def _with_gaps(positions: Sequence[int]) -> tuple[int, ...]:
+    """Sorted positions that leave some out; empty for others, and for unknown ones (below 0)."""
+    leaves_out = positions[0] >= 0 and bool((np.diff(np.array(positions)) > 1).any())
+    return tuple(positions) if leaves_out else ()
 
 
 def own_labels(rows: Sequence[Row], classes: ClassesConfig) -> Labels:

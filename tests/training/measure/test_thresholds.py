@@ -59,7 +59,11 @@ def eye_set(count: int) -> tuple[Volumes, np.ndarray, np.ndarray]:
     logits = rng.normal(0, 1, (len(labels), 3))
     logits[np.arange(len(labels)), labels] += 2.0
     names = tuple(f"p{k}" for k in range(3 * count))
-    return Volumes(members, truth, names, names), labels, logits.astype(np.float32)
+    return (
+        Volumes(members, truth, names, names, ((),) * len(names)),
+        labels,
+        logits.astype(np.float32),
+    )
 
 
 def test_the_eye_rule_keeps_the_wanted_sensitivity_on_validation_and_the_package_takes_it() -> None:
@@ -141,7 +145,7 @@ def test_everything_is_chosen_together_and_can_be_exported() -> None:
 
 
 def test_an_empty_validation_part_is_refused() -> None:
-    empty = Volumes((), np.zeros(0, dtype=np.int64), (), ())
+    empty = Volumes((), np.zeros(0, dtype=np.int64), (), (), ())
     with pytest.raises(TrainingError) as caught:
         fit_operating(
             np.zeros((0, 3), np.float32), np.zeros((0, 0), np.float32), np.zeros(0, np.int64),

@@ -18,6 +18,7 @@ from training.measure.asked import asked_rows, with_neighbours
 from training.measure.eye_metrics import eyes, patients_from_bscans, patients_from_eyes
 from training.measure.metrics import Units
 from training.measure.scoring import choose_operating, score
+from training.measure.thresholds import _eyes_of
 from training.measure.volumes import AMBIGUOUS, Volumes, own_labels, volumes_of
 from training.splits.held_out import held_rows
 
@@ -152,25 +153,28 @@ def test_the_eye_rule_is_fitted_on_whole_eyes_where_bscans_are_filtered(tmp_path
         assert (facts["bscans"], facts["eyes"]) == (count, 12)
 
 
-def test_an_eye_with_bscans_missing_in_between_is_left_out_and_counted() -> None:
-    rows = [row for row in rows_of("p", ["CNV"] * 8) if row.bscan != 4] + rows_of("q", ["CNV"] * 8)
-    unknown = [replace(row, bscan=-1, volume="r-OD") for row in rows_of("r", ["CNV"] * 8)]
-    rows += unknown
+def test_bscans_on_both_sides_of_a_missing_one_are_no_neighbours_as_in_use() -> None:
+    rows = [row for row in rows_of("p", ["CNV"] * 9) if row.bscan != 4] + rows_of("q", ["CNV"] * 8)
+    rows += [replace(row, bscan=-1, volume="r-OD") for row in rows_of("r", ["CNV"] * 8)]
     labels = own_labels(rows, tiny_config().classes)
     volumes = volumes_of(rows, labels, classes=CODES, names={})
-    assert volumes.broken == {"p-OD"}
-    assert volumes.why_not(5) == ["B-scans missing in between", "", ""]
+    assert volumes.numbers == ((0, 1, 2, 3, 5, 6, 7, 8), (), ())
+    assert volumes.why_not(5) == ["", "", ""]
     rule = EyeRule(thresholds={"DRUSEN": 0.5, "CNV": 0.5})
-    table = np.tile([0.1, 0.0, 0.9], (len(rows), 1))
+    eye = [[0.9, 0.0, 0.1]] * 3 + [[0.1, 0.0, 0.9]] * 3 + [[0.9, 0.0, 0.1]] * 2
+    table = np.array(eye * 3)  # in p, one of the three stands before the gap
     found = eyes(volumes, table, classes=CODES, rule=rule)
-    assert found.keys == ("q-OD", "r-OD")
-    assert found.left_out == {"B-scans missing in between": 1}
+    assert found.units.scores[:, 2] == pytest.approx([1.9 / 3, 0.9, 0.9])
+    scores, _, _ = _eyes_of(volumes, table, labels, 3)
+    assert scores[:, 2] == pytest.approx([1.9 / 3, 0.9, 0.9])
 
 
 def test_volumes_are_kept_whole_when_some_are_chosen() -> None:
     volumes = Volumes(
-        (np.array([0, 1]), np.array([2, 3])), np.array([0, 1]), ("p", "q"), ("a", "b")
-    )
+        (np.array([0, 1]), np.array([2, 3])), np.array([0, 1]), ("p", "q"), ("a", "b"),
+        ((), (4, 6)),
+    )  # fmt: skip
     kept = volumes.holding(np.array([False, False, False, True]))
     assert [members.tolist() for members in kept.members] == [[2, 3]]
     assert (kept.truth.tolist(), kept.patients, kept.keys) == ([1], ("q",), ("b",))
+    assert kept.numbers == ((4, 6),)
