@@ -90,12 +90,20 @@ def _data(training: Mapping[str, Any], *, rounded: bool) -> str:
         f"- Manifest sha256 {training['manifest_sha256']}.",
         "- B-scans whose label is not the class of their volume were left out, which needs the "
         "diagnosis that is predicted." if training["worst_case"] else
-        "- All labelled B-scans take part, whatever the class of their volume.",
+        "- All B-scans labelled with one of the classes take part, whatever that of their volume.",
+        *_labels(training["config"]["data"]["labelled_share"]),
         *_split(training["split"]),
         f"- Source {training['source_commit']}; weights sha256 {training['weights_sha256']}"
         f"{' before they were rounded' if rounded else ''}.",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _labels(share: float) -> list[str]:
+    """What is said where labels were kept from the training."""
+    if share >= 1.0:
+        return []
+    return [f"- Labels of {share:.0%} of the training patients were used, and none of the others'."]
 
 
 def _split(split: Mapping[str, Any]) -> list[str]:
@@ -130,6 +138,11 @@ def _weights(training: Mapping[str, Any]) -> str:
             f"validation accuracy {_share(teacher.get('validation', {}).get('accuracy'))}."
         )
         lines.append(_initial("Teacher", teacher.get("initial_weights", {})))
+        lines.append(
+            "- Whether the licence of a teacher's initial weights reaches a student that learned "
+            "from its outputs is a legal question that is not settled; both are stated for that "
+            "reason."
+        )
     else:
         lines.append("- No teacher: trained on labels alone.")
     if training["waiver"]:
@@ -137,10 +150,6 @@ def _weights(training: Mapping[str, Any]) -> str:
         gate = training["config"]["distill"]["gate"]
         low = f"**The teacher is below the validation gate of {gate}.** " if accuracy < gate else ""
         lines.append(f"- {low}Waiver: {cell(training['waiver'])}")
-    lines.append(
-        "- Whether the licence of a teacher's initial weights reaches a student that learned from "
-        "its outputs is a legal question that is not settled; both are stated for that reason."
-    )
     return "\n".join(lines)
 
 

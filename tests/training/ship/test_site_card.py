@@ -48,7 +48,8 @@ def training_facts() -> dict[str, Any]:
         "initial_weights": initial,
         "teacher": {"model": "convnext", "fold": 1, "validation": {"accuracy": 0.88},
                     "initial_weights": {**initial, "licence": "MIT"}},
-        "waiver": "few | patients\nyet", "config": {"distill": {"gate": 0.9}}, "folds": 2,
+        "waiver": "few | patients\nyet", "folds": 2,
+        "config": {"distill": {"gate": 0.9}, "data": {"labelled_share": 1.0}},
         "data": [{"name": "clinic", "train": {"patients": 9, "bscans": 90},
                   "validation": {"patients": 3, "bscans": 30}}],
         "devices": {"Spectralis": 120}, "test_patients": 4, "worst_case": False,
@@ -279,8 +280,18 @@ def test_a_waiver_given_for_a_teacher_above_the_gate_is_no_failure() -> None:
 
 def test_a_student_without_a_teacher_is_told_apart() -> None:
     values = copy.deepcopy(manifest({}))
+    assert "is a legal question" in write_card(values)
     values["training"] |= {"teacher": {}, "waiver": ""}
-    assert "No teacher: trained on labels alone." in write_card(values)
+    card = write_card(values)
+    assert "No teacher: trained on labels alone." in card
+    assert "is a legal question" not in card
+
+
+def test_labels_that_were_not_used_are_not_claimed() -> None:
+    values = copy.deepcopy(manifest({}))
+    assert "of the training patients were used" not in write_card(values)
+    values["training"]["config"]["data"]["labelled_share"] = 0.25
+    assert "- Labels of 25% of the training patients were used, and none" in write_card(values)
 
 
 def test_texts_from_outside_cannot_break_a_table() -> None:
