@@ -87,6 +87,10 @@ class Actions:
         """Plain tissue above the evidence, or the evidence alone."""
         self._bench.change_look(twin=not self._bench.look.twin, heatmap=True)
 
+    def toggle_layers(self) -> None:
+        """Layer boundaries as the device found them, or none."""
+        self._bench.change_look(layers=not self._bench.look.layers)
+
     def class_1(self) -> None:
         """The first class."""
         self._bench.choose_class(0)

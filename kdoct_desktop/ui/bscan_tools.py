@@ -28,6 +28,8 @@ class BscanTools(QWidget):
                                 checkable=True)  # fmt: skip
         self._twin = self._add("twin", "Plain tissue above the evidence (T)", self._toggle_twin,
                                checkable=True)  # fmt: skip
+        self._layers = self._add("layers", "Layers as the device found them (L)",
+                                 self._toggle_layers, checkable=True)  # fmt: skip
         self._row.addSpacing(8)
         self._aspects = {
             aspect: self._add(picture, name, self._chooser(aspect), checkable=True)
@@ -99,6 +101,8 @@ class BscanTools(QWidget):
         self._cells.setEnabled(evidence and look.heatmap)
         self._twin.setChecked(look.twin)
         self._twin.setEnabled(evidence and look.heatmap)
+        self._layers.setChecked(look.layers)
+        self._layers.setVisible(self._has_layers())
         self._invert.setChecked(look.inverted)
         for aspect, button in self._aspects.items():
             button.setChecked(aspect is self._view.aspect)
@@ -111,6 +115,13 @@ class BscanTools(QWidget):
 
     def _toggle_twin(self) -> None:
         self._bench.change_look(twin=not self._bench.look.twin, heatmap=True)
+
+    def _has_layers(self) -> bool:
+        volume = self._bench.scan.volume if self._bench.scan is not None else None
+        return volume is not None and volume.layers is not None
+
+    def _toggle_layers(self) -> None:
+        self._bench.change_look(layers=not self._bench.look.layers)
 
     def _toggle_invert(self) -> None:
         self._bench.change_look(inverted=not self._bench.look.inverted)

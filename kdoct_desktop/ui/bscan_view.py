@@ -24,6 +24,7 @@ from kdoct_desktop.ui.bscan_geometry import (
     twin_panes,
 )
 from kdoct_desktop.ui.layer import ScaledPicture
+from kdoct_desktop.ui.layer_lines import draw_layers
 from kdoct_desktop.ui.overlay import HeatCache, draw_heat, grey_colours, indexed_image
 from kdoct_desktop.ui.scan import Scan
 from kdoct_desktop.ui.workbench import Workbench
@@ -147,6 +148,9 @@ class BscanView(QWidget):
                 to_widget = QTransform(placement.across, 0, 0, placement.down, placement.left, top)
                 painter.setClipRect(QRectF(0.0, pane.top, self.width(), pane.height))
                 self._draw_tissue(painter, pixels, to_widget, scan)
+                layers = scan.volume.layers if scan.volume is not None else None
+                if layers is not None and self._bench.look.layers:
+                    draw_layers(painter, layers, self._bench.index, to_widget)
                 if pane is panes[-1]:
                     withheld = self._draw_evidence(painter, to_widget)
             painter.setClipping(False)

@@ -81,8 +81,13 @@ def facts(scan: Scan) -> list[Row]:
     if finding is not None:
         state = finding.quality.state
         rows.append(("Quality", state.value, "", state is not QualityState.GOOD))
+    if volume.numbers:
+        there = f"{volume.bscan_count} of {volume.planned}"
+        rows.append(("B-scans", there, f"{volume.planned - volume.bscan_count} missing", True))
     if volume.acquired is not None:
         rows.append(("Taken", words.when(volume.acquired), "", False))
+    trial = any(notice.code == "experimental-format" for notice in volume.notices)
+    rows.append(("Format", volume.source.format, "experimental" if trial else "", trial))
     rows.append(("File", volume.source.label, "", False))
     return rows
 

@@ -40,6 +40,7 @@ KEYS = (
     Key(("[",), "weaker", "[", "Heatmap weaker"),
     Key(("]",), "stronger", "]", "Heatmap stronger"),
     Key(("G",), "toggle_cells", "G", "Cells as the model has them"),
+    Key(("L",), "toggle_layers", "L", "Layers as the device found them"),
     Key(("T",), "toggle_twin", "T", "Plain tissue above the evidence"),
     Key(("1",), "class_1", "1 – 4", "Class whose evidence is shown"),
     Key(("2",), "class_2", "", ""),

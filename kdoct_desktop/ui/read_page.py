@@ -2,22 +2,22 @@
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QResizeEvent
-from PySide6.QtWidgets import QHBoxLayout, QListWidget, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
-from kdoct_desktop.ui import words
 from kdoct_desktop.ui.bscan_tools import BscanTools
 from kdoct_desktop.ui.bscan_view import BscanView
 from kdoct_desktop.ui.enface_view import EnfaceView
 from kdoct_desktop.ui.facts import Facts
 from kdoct_desktop.ui.findings_panel import FindingsPanel
 from kdoct_desktop.ui.legend import EvidenceLegend
-from kdoct_desktop.ui.scan import Visit
+from kdoct_desktop.ui.scan_list import ScanList
 from kdoct_desktop.ui.strip_chart import StripChart
 from kdoct_desktop.ui.theme import GRID, Theme
 from kdoct_desktop.ui.widgets import Act, text_label
 from kdoct_desktop.ui.workbench import Workbench
 
 _TOOLS_MARGIN = 12
+_LIST_HEIGHT = 184  # three scans and a bit, so that one sees that it goes on
 
 
 class ReadPage(QWidget):
@@ -45,9 +45,10 @@ class ReadPage(QWidget):
         row.addWidget(self._left)
         row.addLayout(middle, 1)
         row.addWidget(self.panel)
-        bench.visits_changed.connect(self._show_visits)
+        bench.visits_changed.connect(self._show_list)
+        bench.scan_changed.connect(self.place_tools)  # a scan with layers has one tool more
         self.bscan.installEventFilter(self)
-        self._show_visits()
+        self._show_list()
 
     def prepare(self) -> None:
         """Style and paint everything once unseen, so that the first scan does not wait for it."""
@@ -59,6 +60,8 @@ class ReadPage(QWidget):
         self.chart.theme = theme
         self.facts.theme = theme
         self.legend.theme = theme
+        self.scans.theme = theme
+        self.scans.refresh()
         self.facts.refresh()
         self.panel.set_theme(theme)
         self.update()
@@ -73,15 +76,12 @@ class ReadPage(QWidget):
         column.addWidget(self.enface)
         column.addWidget(self.legend)
         column.addWidget(self.facts)
-        self._visits_title = text_label("Studies of this input", "section")
-        self._visits_title.setContentsMargins(16, 8, 16, 8)
-        self._visits = QListWidget()
-        self._visits.setAccessibleName("Studies of this input")
-        self._visits.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self._visits.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self._visits.currentRowChanged.connect(self._bench.choose_visit)
-        column.addWidget(self._visits_title)
-        column.addWidget(self._visits, 1)
+        self._scans_title = text_label("Scans of this input", "section")
+        self._scans_title.setContentsMargins(16, 8, 16, 8)
+        self.scans = ScanList(self._bench)
+        self.scans.setMinimumHeight(_LIST_HEIGHT)
+        column.addWidget(self._scans_title)
+        column.addWidget(self.scans, 1)
         column.addStretch(1)
         scroll = QScrollArea()
         scroll.setWidget(left)
@@ -90,17 +90,10 @@ class ReadPage(QWidget):
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         return scroll
 
-    def _show_visits(self) -> None:
-        visits = self._bench.visits
-        many = len(visits) > 1
-        self._visits_title.setVisible(many)
-        self._visits.setVisible(many)
-        self._visits.blockSignals(True)
-        self._visits.clear()
-        self._visits.addItems([_visit_line(visit) for visit in visits] if many else [])
-        if many:
-            self._visits.setCurrentRow(self._bench.visit_index)
-        self._visits.blockSignals(False)
+    def _show_list(self) -> None:
+        """Offer the scans as a list where the header's buttons are not enough."""
+        self._scans_title.setVisible(self.scans.wanted)
+        self.scans.setVisible(self.scans.wanted)
 
     def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802 - Qt's name
         """Fit to the new size."""
@@ -125,14 +118,3 @@ class ReadPage(QWidget):
 def _grid(wanted: float, least: int, most: int) -> int:
     """A width on the grid between two bounds."""
     return min(max(round(wanted / GRID) * GRID, least), most)
-
-
-def _visit_line(visit: Visit) -> str:
-    """One line for a study in the list."""
-    if visit.study is None:
-        return "Study"
-    parts = [words.name(visit.study.patient)]
-    if visit.study.performed is not None:
-        parts.append(visit.study.performed.isoformat())
-    parts.append(" ".join(words.eye(scan.eye) for scan in visit.scans))
-    return " · ".join(parts)

@@ -23,6 +23,7 @@ class Look:
         opacity: Share of the full strength of the heatmap's fill, from 0 to 1.
         twin: Whether plain tissue is shown above the evidence where there is room for both.
         cells: Whether the honest cells of the activation map are drawn instead of a smooth map.
+        layers: Whether the boundaries that the device found are drawn.
         low: Grey value that becomes black.
         high: Grey value that becomes white.
         inverted: Whether black and white change places.
@@ -32,6 +33,7 @@ class Look:
     opacity: float = 1.0
     twin: bool = True
     cells: bool = False
+    layers: bool = False
     low: int = 0
     high: int = 255
     inverted: bool = False
