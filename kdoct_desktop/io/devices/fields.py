@@ -69,6 +69,8 @@ class VolumeInfo:
         patient: Who was scanned.
         device: Manufacturer and model.
         software: Version of the device's software.
+        narrow_check: Stored values are deeper than 8 bits and went through one fixed window, so a
+            dark result must be announced.
         notices: What else to tell.
         refused: Why this volume alone cannot be read; None where it can.
     """
@@ -97,6 +99,7 @@ class VolumeInfo:
     patient: PatientInfo = field(default_factory=PatientInfo)
     device: str | None = None
     software: str | None = None
+    narrow_check: bool = False
     notices: tuple[NoticeInfo, ...] = ()
     refused: NoticeInfo | None = None
 

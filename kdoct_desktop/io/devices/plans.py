@@ -10,6 +10,7 @@ import numpy as np
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.domain.study import Patient, Problem
 from kdoct_desktop.domain.volume import (
+    EXPERIMENTAL,
     Laterality,
     LocalizerKind,
     Notice,
@@ -84,7 +85,7 @@ class DeviceReader:
             for place, one in enumerate(info.volumes)
             if one.refused is None
         ]
-        doubt = (Notice("experimental-format", self._format.doubt),) if self._format.doubt else ()
+        doubt = (Notice(EXPERIMENTAL, self._format.doubt),) if self._format.doubt else ()
         return [
             replace(
                 plan,
@@ -139,6 +140,7 @@ def _plan(one: VolumeInfo, place: int, file: InputFile, info: DeviceInfo) -> Vol
             device=one.device,
             software=one.software,
             notices=_notices(one, info),
+            narrow_check=one.narrow_check,
         )
     except ValueError as error:
         raise garbage() from error
