@@ -57,17 +57,12 @@ def run_search(plan: Plan, room: Room, *, events: Events) -> dict[str, Any]:
         Stopped: As asked.
     """
     table, space = read_space(plan)
-    check_folds(folds_of(plan, room.split), room.split)
+    check_folds(plan.folds(room.split), room.split)
     optuna = _optuna()
     study = _open_study(optuna, room.out)
     while (trial := _next_trial(optuna, study, table, space, room.out, plan)) is not None:
         _run_trial(optuna, study, trial, plan=plan, room=room, events=events)
     return _write_result(optuna, study, plan, room, events)
-
-
-def folds_of(plan: Plan, split: Split) -> tuple[int, ...]:
-    """The folds on whose validation parts the search chooses."""
-    return plan.file.folds or tuple(range(len(split.folds)))
 
 
 def check_folds(folds: Sequence[int], split: Split) -> None:
@@ -189,7 +184,7 @@ def validation_accuracy(plan: Plan, values: Mapping[str, Any], room: Room, event
     cell = trial_cell(plan, values)
     found = []
     for seed in plan.file.seeds:
-        for fold in folds_of(plan, room.split):
+        for fold in plan.folds(room.split):
             unit = Unit(cell, seed, fold)
             place = room.folder(unit).fold(fold) / ".unit.lock"
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -210,7 +205,7 @@ def _write_result(
     optuna: Any, study: Any, plan: Plan, room: Room, events: Events
 ) -> dict[str, Any]:
     """Write ``search.json`` and ``best.toml``, the configuration of the best trial so far."""
-    folds = folds_of(plan, room.split)
+    folds = plan.folds(room.split)
     trials = study.get_trials(deepcopy=False)
     done = [t for t in trials if t.state == optuna.trial.TrialState.COMPLETE]
     result: dict[str, Any] = {

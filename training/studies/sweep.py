@@ -17,6 +17,7 @@ from training.data.manifest import Manifest, read_manifest
 from training.errors import TrainingError
 from training.events import Events
 from training.files import write_json, write_whole
+from training.measure.over_folds import tested_again
 from training.pipeline import train_apart
 from training.splits.split import Split, load_split, save_split
 from training.studies.sweep_answers import Shelf, arms_of
@@ -113,11 +114,10 @@ def open_room(
 
 def units_of(plan: Plan, split: Split) -> list[Unit]:
     """All trainings, in an order that gives a first table early: fold by fold, cell by cell."""
-    folds = plan.file.folds or tuple(range(len(split.folds)))
     return [
         Unit(cell, seed, fold)
         for seed in plan.file.seeds
-        for fold in folds
+        for fold in plan.folds(split)
         for cell in plan.cells
     ]  # fmt: skip
 
@@ -153,7 +153,8 @@ def write_table(
         "reference": name, "split_sha256": room.split.sha256,
         "manifest_sha256": room.manifest.sha256, "classes": list(config.classes.codes),
         "seeds": list(plan.file.seeds), "base": _without_seed(plan), "resamples": resamples,
-        "same_test_in_every_fold": config.split.official_test, "note": note, "sets": tables,
+        "same_test_in_every_fold": tested_again(room.split, plan.folds(room.split)),
+        "note": note, "sets": tables,
         **(extra or {}),
     }  # fmt: skip
     _write(room.out, table)

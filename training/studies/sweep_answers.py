@@ -49,7 +49,7 @@ class Shelf:
     @property
     def folds(self) -> tuple[int, ...]:
         """The folds of the sweep."""
-        return self.plan.file.folds or tuple(range(len(self.room.split.folds)))
+        return self.plan.folds(self.room.split)
 
     def held(self, fold: int) -> Held:
         """The rows of a fold; all cells share them."""

@@ -30,6 +30,7 @@ from typing import Any
 from training.config import CONFIGS, Config, make_config
 from training.errors import TrainingError
 from training.settings_file import build, merged, override, read_toml
+from training.splits.split import Split
 
 SWEEPS = CONFIGS / "sweeps"
 SHARED = ("classes", "split", "evaluate", "export")
@@ -98,6 +99,10 @@ class Plan:
     def config(self) -> Config:
         """The base configuration with the first seed."""
         return make_config(merged(self.values, {"compute": {"seed": self.file.seeds[0]}}))
+
+    def folds(self, split: Split) -> tuple[int, ...]:
+        """The folds of the sweep."""
+        return self.file.folds or tuple(range(len(split.folds)))
 
     def chosen(self, names: Sequence[str] | None) -> tuple[Cell, ...]:
         """The cells of these names, all where None.

@@ -1,5 +1,6 @@
 """Sweeps: cells share split and teachers, resume, say what is missing."""
 
+import dataclasses
 import json
 from collections import Counter
 from pathlib import Path
@@ -19,6 +20,7 @@ from training.studies import sweep, sweep_answers
 from training.studies.sweep import markdown, open_room, run_sweep, units_of, write_table
 from training.studies.sweep_answers import Shelf, arms_of
 from training.studies.sweep_plan import read_plan
+from training.studies.sweep_table import Arm
 
 CELLS: dict[str, Any] = {
     "online": {},
@@ -142,10 +144,19 @@ def test_a_reference_that_has_no_line_is_said(done: dict[str, Any]) -> None:
     assert caught.value.code == "no-reference"
 
 
-def test_folds_with_the_same_held_out_patients_are_told(done: dict[str, Any]) -> None:
+def test_folds_with_the_same_held_out_patients_are_told(
+    done: dict[str, Any], tmp_path: Path
+) -> None:
     text = "Every fold holds out the same patients"
     assert text not in markdown(done["table"])
-    assert text in markdown({**done["table"], "same_test_in_every_fold": True})
+    room = open_room(read_plan(done["sweep"]), **done["place"], train=Trained(), events=Silent())
+    first = room.split.folds[0]
+    split = dataclasses.replace(room.split, folds=(first, first))
+    room = dataclasses.replace(room, split=split, out=tmp_path)
+    for folds, again in (((0,), False), ((0, 1), True)):
+        plan = read_plan(done["sweep"], folds=folds)
+        write_table(plan, room, lambda _: [Arm("online", split.classes, {})], events=Silent())
+        assert (text in (tmp_path / "table.md").read_text("utf-8")) is again
 
 
 def test_a_part_of_the_cells_gives_a_table_that_says_what_is_missing(
