@@ -78,6 +78,23 @@ class Notice:
     message: str
 
 
+EXPERIMENTAL = "experimental-format"
+"""Code of the notice that a format was not tried on complete files that devices wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossyCompression:
+    """What lossy compression took from pixels before they were read.
+
+    Attributes:
+        methods: Each method as DICOM calls it, such as ``"ISO_10918_1"``; empty where unknown.
+        ratios: How many times smaller each made the pixels; empty where unknown.
+    """
+
+    methods: tuple[str, ...] = ()
+    ratios: tuple[float, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Localizer:
     """The picture on which the B-scans lie.
@@ -135,6 +152,7 @@ class OctVolume:
         numbers: Position of each B-scan in the scan as the device planned it, from 0, ascending;
             gaps are B-scans that the source lacks. Empty where none is missing or nothing is known.
         planned: B-scans of the scan as planned; 0 where unknown.
+        lossy: Lossy compression that the pixels went through; None where the source tells of none.
     """
 
     voxels: NDArray[np.uint8]
@@ -155,6 +173,7 @@ class OctVolume:
     layers: LayerSurfaces | None = None
     numbers: tuple[int, ...] = ()
     planned: int = 0
+    lossy: LossyCompression | None = None
 
     def __post_init__(self) -> None:
         if self.voxels.ndim != 3 or self.voxels.dtype != np.uint8 or 0 in self.voxels.shape:

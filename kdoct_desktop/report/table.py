@@ -17,7 +17,7 @@ from kdoct_desktop.domain.analysis import StudyAnalysis, VolumeAnalysis
 from kdoct_desktop.domain.finding import Finding
 from kdoct_desktop.domain.prediction import ModelIdentity, Prediction, ProviderReport
 from kdoct_desktop.domain.study import Problem
-from kdoct_desktop.domain.volume import OctVolume
+from kdoct_desktop.domain.volume import EXPERIMENTAL, OctVolume
 from kdoct_desktop.report import wording
 
 SCHEMA = 1
@@ -158,7 +158,12 @@ def _volume(item: VolumeAnalysis) -> dict[str, Any]:
     return {
         "source": _name(volume.source.label),
         "source_sha256": volume.source.sha256,
+        "format": volume.source.format,
+        "experimental": any(n.code == EXPERIMENTAL for n in volume.notices),
+        "device": volume.device,
+        "software": volume.software,
         "scan_pattern": volume.scan_pattern.value,
+        "scan_pattern_provenance": volume.pattern_provenance.value,
         "laterality": {
             "value": volume.laterality.value if volume.laterality else None,
             "provenance": volume.laterality_provenance.value,
@@ -171,6 +176,9 @@ def _volume(item: VolumeAnalysis) -> dict[str, Any]:
         },
         "order_provenance": volume.order_provenance.value,
         "shape": list(volume.voxels.shape),
+        "planned_bscans": volume.planned or None,
+        "bscan_numbers": list(volume.numbers) or None,
+        "layers": list(volume.layers.names) if volume.layers is not None else [],
         "notices": [{"code": n.code, "message": n.message} for n in volume.notices],
         "quality": None
         if finding is None

@@ -4,7 +4,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QWidget
 
 from kdoct_desktop.domain.quality import QualityState
-from kdoct_desktop.domain.volume import Provenance
+from kdoct_desktop.domain.volume import EXPERIMENTAL, Provenance
 from kdoct_desktop.ui import words
 from kdoct_desktop.ui.scan import Scan
 from kdoct_desktop.ui.theme import DARK, Theme
@@ -86,7 +86,7 @@ def facts(scan: Scan) -> list[Row]:
         rows.append(("B-scans", there, f"{volume.planned - volume.bscan_count} missing", True))
     if volume.acquired is not None:
         rows.append(("Taken", words.when(volume.acquired), "", False))
-    trial = any(notice.code == "experimental-format" for notice in volume.notices)
+    trial = any(notice.code == EXPERIMENTAL for notice in volume.notices)
     rows.append(("Format", volume.source.format, "experimental" if trial else "", trial))
     rows.append(("File", volume.source.label, "", False))
     return rows
