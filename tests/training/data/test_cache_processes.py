@@ -17,7 +17,7 @@ from training.data.cache_block import draft_of
 from training.data.manifest import write_manifest
 
 CHILD = """
-import sys, time
+import sys, threading, time
 from pathlib import Path
 from kdoct_desktop.inference.preprocess import InputSpec
 from training.data import cache_build
@@ -25,15 +25,19 @@ from training.data.cache import open_cache
 from training.data.manifest import read_manifest
 root, delay = Path(sys.argv[1]), float(sys.argv[2])
 cache_build.CHUNK = 4
-plain = cache_build.read_picture
+plain, speaking = cache_build.read_picture, threading.Lock()
+def say(line):
+    with speaking:  # several threads speak: each line is written whole
+        sys.stdout.write(line + "\\n")
+        sys.stdout.flush()
 def slow(*words):
-    time.sleep(delay)
-    print("picture", flush=True)
+    say("picture")
+    time.sleep(delay)  # whoever heard it comes before the picture is done
     return plain(*words)
 cache_build.read_picture = slow
 rows = read_manifest(root / "manifest.csv").rows[int(sys.argv[3]) :]
 open_cache(root / "cache", root, rows, InputSpec(32, 48), enlarged=(36, 54))
-print("finished", flush=True)
+say("finished")
 """
 
 
@@ -68,7 +72,7 @@ def test_a_killed_process_leaves_nothing_wrong_and_another_goes_on(
 ) -> None:
     rows = data(tmp_path, 12)
     write_manifest(tmp_path / "manifest.csv", rows)
-    child = children(0.05)
+    child = children(0.3)
     child.pictures(7)  # blocks hold four: one is complete, one is in the middle
     child.process.send_signal(signal.SIGKILL)
     child.process.wait()
@@ -112,7 +116,7 @@ def test_a_process_waits_for_the_block_that_another_one_makes(
 ) -> None:
     rows = data(tmp_path, 4)
     write_manifest(tmp_path / "manifest.csv", rows)
-    child = children(0.1)
+    child = children(0.3)
     child.pictures(1)
     monkeypatch.setattr(cache_build, "CHUNK", 4)
     monkeypatch.setattr(cache_build, "read_picture", lambda *words: pytest.fail("made twice"))
