@@ -147,6 +147,7 @@ def _volume(plan: VolumePlan, voxels: NDArray[np.uint8], session: Session) -> Oc
         layers=layers,
         numbers=plan.numbers if len(plan.numbers) != plan.planned else (),
         planned=plan.planned,
+        lossy=plan.lossy,
     )
 
 

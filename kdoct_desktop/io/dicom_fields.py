@@ -95,6 +95,10 @@ class FileInfo:
         pattern_source: ``code`` or ``text``.
         burned_in: Text is burned into the pixels.
         frame_info: One entry a frame.
+        software: Versions of the software that wrote it.
+        lossy: The pixels went through lossy compression.
+        lossy_methods: How, each method as DICOM calls it; empty where unknown.
+        lossy_ratios: How many times smaller each method made them; empty where unknown.
     """
 
     sha256: str
@@ -123,3 +127,7 @@ class FileInfo:
     pattern_source: str | None
     burned_in: bool
     frame_info: tuple[FrameInfo, ...]
+    software: str | None = None
+    lossy: bool = False
+    lossy_methods: tuple[str, ...] = ()
+    lossy_ratios: tuple[float, ...] = ()

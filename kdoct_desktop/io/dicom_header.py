@@ -19,10 +19,14 @@ from kdoct_desktop.io import dicom_fields as fields
 from kdoct_desktop.io.child import Workspace
 from kdoct_desktop.io.dicom_gate import Gated, pass_gate
 from kdoct_desktop.io.dicom_layout import layout_of
+from kdoct_desktop.io.dicom_lossy import lossy_of
 from kdoct_desktop.io.dicom_pattern import stated_pattern
 from kdoct_desktop.io.limits import Limits
 
 pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+
+_NOT_KNOWN = "UNKNOWN"
+"""What writers put where the standard demands a text that they do not have."""
 
 _IMAGES = {fields.OPT} | fields.PHOTOGRAPHY | fields.SECONDARY_CAPTURE
 
@@ -39,12 +43,15 @@ def read_header(
     limits = Limits(**arguments["limits"])
     gated, data = _load(path, limits, work.folder)
     sop_class = _text(data, "SOPClassUID") or gated.media_class
-    frames = 0
+    frames, lossy = 0, None
     if sop_class in _IMAGES:
         layout = layout_of(gated, data, limits)
         work.parsed[str(path)] = layout
-        frames = layout.frames
+        frames, lossy = layout.frames, lossy_of(data, layout)
     info = _file_info(data, sop_class, frames=frames)
+    if lossy is not None:
+        methods, ratios = lossy
+        info = dataclasses.replace(info, lossy=True, lossy_methods=methods, lossy_ratios=ratios)
     yield {"info": dataclasses.asdict(info)}, None
 
 
@@ -76,7 +83,9 @@ def _file_info(data: Dataset, sop_class: str, *, frames: int) -> fields.FileInfo
     pattern, source = stated_pattern(data)
     eyes = (_text(data, "ImageLaterality"), _text(data, "Laterality"))
     device = " ".join(
-        part for part in (_text(data, "Manufacturer"), _text(data, "ManufacturerModelName")) if part
+        part
+        for part in (_text(data, "Manufacturer"), _text(data, "ManufacturerModelName"))
+        if part and part != _NOT_KNOWN
     )
     return fields.FileInfo(
         sha256="",  # see ``Session.header``
@@ -105,7 +114,16 @@ def _file_info(data: Dataset, sop_class: str, *, frames: int) -> fields.FileInfo
         pattern_source=source,
         burned_in=_text(data, "BurnedInAnnotation") == "YES",
         frame_info=_frame_infos(data, frames),
+        software=_software(data),
     )
+
+
+def _software(data: Dataset) -> str | None:
+    versions = data.get("SoftwareVersions")
+    several = versions is not None and not isinstance(versions, str)
+    text = ", ".join(str(version) for version in versions) if several else str(versions or "")
+    kept = "".join(letter for letter in text if letter.isprintable()).strip()[:200]
+    return kept if kept not in ("", _NOT_KNOWN) else None
 
 
 def _person(data: Dataset) -> fields.PersonInfo:

@@ -28,8 +28,10 @@ class ImageInfo:
         sha256: Hash over the bytes of the file.
         format: ``PNG``, ``JPEG``, ``TIFF`` or ``BMP``.
         pages: Its pictures.
+        lossy_ratio: How many times smaller JPEG compression made them; None where there is none.
     """
 
     sha256: str
     format: str
     pages: tuple[PageInfo, ...]
+    lossy_ratio: float | None = None

@@ -26,6 +26,7 @@ _FORMATS = ("PNG", "JPEG", "TIFF", "BMP")
 _GREY_8 = {"1", "L"}
 _GREY_16 = {"I;16", "I;16L", "I;16B"}
 _COLOUR = {"P", "PA", "LA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "HSV"}
+_JPEG_IN_TIFF = {"jpeg", "tiff_jpeg"}
 _SMALLEST = 16
 _ENDS_EARLY = "The picture ends early or is damaged; export it again."
 _BITS_PER_SAMPLE, _PHOTOMETRIC = 258, 262
@@ -46,6 +47,7 @@ def read_header(
     with _opened(path) as image:
         name = str(image.format)
         total = 0
+        jpeg = name in ("JPEG", "MPO") or image.info.get("compression") in _JPEG_IN_TIFF
         for number in range(limits.frames + 1):
             if number > 0 and not _advance(image, number):
                 break
@@ -57,7 +59,8 @@ def read_header(
                 raise IngestError("too-large", "The file claims more pixels than any real scan.")
             pages.append(page)
     kind = "JPEG" if name == "MPO" else name
-    info = ImageInfo(sha256="", format=kind, pages=tuple(pages))  # see ``Session.header``
+    ratio = total / max(path.stat().st_size, 1) if jpeg else None
+    info = ImageInfo("", kind, tuple(pages), lossy_ratio=ratio)  # sha256: see ``Session.header``
     yield {"info": dataclasses.asdict(info)}, None
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.domain.study import Problem
-from kdoct_desktop.domain.volume import Notice, Provenance, ScanPattern, Source
+from kdoct_desktop.domain.volume import LossyCompression, Notice, Provenance, ScanPattern, Source
 from kdoct_desktop.io.image_fields import ImageInfo, PageInfo
 from kdoct_desktop.io.natural import NUMBER
 from kdoct_desktop.io.plan import FrameRef, InputFile, VolumePlan, combined_hash
@@ -135,8 +135,15 @@ def _plan(
         scan_pattern=ScanPattern.UNKNOWN,
         order_provenance=Provenance.ASSUMED if len(frames) > 1 else Provenance.UNKNOWN,
         notices=(Notice("not-calibrated", text), *notices),
+        lossy=_lossy(files),
         narrow_check=size.bits > 8,
     )
+
+
+def _lossy(files: Sequence[ImageFile]) -> LossyCompression | None:
+    """The JPEG compression of the file that lost most."""
+    ratios = [file.info.lossy_ratio for file in files if file.info.lossy_ratio is not None]
+    return LossyCompression(("ISO_10918_1",), (max(ratios),)) if ratios else None
 
 
 def _size(page: PageInfo) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from kdoct_desktop.domain.study import Patient
 from kdoct_desktop.domain.volume import (
     Laterality,
     LocalizerKind,
+    LossyCompression,
     Notice,
     Provenance,
     ScanPattern,
@@ -105,6 +106,7 @@ class VolumePlan:
         numbers: Position of each B-scan in the scan as planned, from 0; empty where every one is
             there or positions are unknown.
         planned: B-scans of the scan as planned; 0 where unknown.
+        lossy: Lossy compression that the pixels went through.
         beside: Files that belong to the volume without being read as volumes of their own.
     """
 
@@ -134,6 +136,7 @@ class VolumePlan:
     software: str | None = None
     notices: tuple[Notice, ...] = ()
     narrow_check: bool = False
+    lossy: LossyCompression | None = None
     beside: frozenset[Path] = frozenset()
 
     @property
