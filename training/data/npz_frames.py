@@ -1,11 +1,14 @@
 """B-scans from an array inside an ``.npz`` archive, one at a time.
 
 The archives of MedMNIST hold up to 5 GB a member, so a member is never loaded whole: frames are
-read from the decompressing stream. One thread that asks in rising order decompresses the member
-once; each further thread that shares its frames does so again from the beginning.
+read from the decompressing stream, which only goes forward. Threads that share the frames of a
+member ask for neighbours out of order, so what is passed over is kept for a while; only who asks
+for something older makes the stream begin again.
 """
 
+import threading
 import zipfile
+from collections import OrderedDict
 from pathlib import Path
 from typing import IO
 
@@ -15,9 +18,12 @@ from numpy.typing import NDArray
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io.limits import Limits
 
+KEPT_BYTES = 64 * 1024**2
+"""Of frames that were passed over."""
+
 
 class NpzFrames:
-    """An open uint8 array (frame, row, column) of an archive; for one thread; to be closed."""
+    """An open uint8 array (frame, row, column) of an archive, for several threads; to be closed."""
 
     def __init__(self, path: Path, name: str, limits: Limits) -> None:
         """Open member `name`.
@@ -26,6 +32,9 @@ class NpzFrames:
             IngestError: There is no such array, or it holds no 8-bit grey pictures.
         """
         self._stream: IO[bytes] | None = None
+        self._turn = threading.Lock()
+        self._next = 0
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
         self._archive = zipfile.ZipFile(path)
         try:
             if f"{name}.npy" not in self._archive.namelist():
@@ -55,13 +64,34 @@ class NpzFrames:
         Raises:
             IngestError: The array ends early.
         """
-        assert self._stream is not None  # noqa: S101 - closed frames are not read
-        size = self.rows * self.columns
-        self._stream.seek(self._begin + frame * size)
-        data = self._stream.read(size)
-        if len(data) != size:
-            raise IngestError("truncated-file", "The array ends before its last picture.")
+        with self._turn:
+            data = self._kept.pop(frame, None) or self._forward(frame)
         return np.frombuffer(data, dtype=np.uint8).reshape(self.rows, self.columns)
+
+    def _forward(self, frame: int) -> bytes:
+        """The bytes of a frame; those of the last frames before it are kept."""
+        assert self._stream is not None  # noqa: S101 - closed frames are not read
+        if frame < self._next:
+            self._rewind()
+        size = self.rows * self.columns
+        most = max(1, KEPT_BYTES // size)
+        first = max(self._next, frame - most)
+        self._next = self.frames  # a failure leaves the stream anywhere
+        self._stream.seek(self._begin + first * size)
+        for at in range(first, frame + 1):
+            data = self._stream.read(size)
+            if len(data) != size:
+                raise IngestError("truncated-file", "The array ends before its last picture.")
+            if at < frame:
+                self._kept[at] = data
+        while len(self._kept) > most:
+            self._kept.popitem(last=False)
+        self._next = frame + 1
+        return data
+
+    def _rewind(self) -> None:
+        """Let the stream begin again."""
+        self._next = 0
 
     def close(self) -> None:
         """Close the archive."""

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import tempfile
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -218,20 +219,21 @@ def _workspace() -> Workspace:
     return Workspace(Path(tempfile.gettempdir()))
 
 
-class _Last(threading.local):
-    """The archive that this thread opened last, so that it goes on where it stands."""
-
-    archive: tuple[tuple[State, str], NpzFrames] | None = None
-
-
-_last = _Last()
+_MOST_ARCHIVES = 32
+_archives: OrderedDict[tuple[State, str], NpzFrames] = OrderedDict()
+"""Those that were used last, so that all threads go on where the stream stands."""
+_archives_turn = threading.Lock()
 
 
 def _archive(file: _File) -> NpzFrames:
+    """The array of a file; one that nobody uses any more closes itself."""
     key = (file.state, file.array)
-    if _last.archive is None or _last.archive[0] != key:
-        if _last.archive is not None:
-            _last.archive[1].close()
-            _last.archive = None
-        _last.archive = key, NpzFrames(file.state[0], file.array, _LIMITS)
-    return _last.archive[1]
+    with _archives_turn:
+        if key not in _archives:
+            for old in [one for one in _archives if one[0][0] == key[0][0] and one[0] != key[0]]:
+                del _archives[old]  # the file has changed since
+            _archives[key] = NpzFrames(file.state[0], file.array, _LIMITS)
+        _archives.move_to_end(key)
+        if len(_archives) > _MOST_ARCHIVES:
+            _archives.popitem(last=False)
+        return _archives[key]

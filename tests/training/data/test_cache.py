@@ -11,11 +11,13 @@ import pytest
 from PIL import Image
 
 from kdoct_desktop.inference.preprocess import InputSpec, unit_picture, unit_pictures
+from kdoct_desktop.io.limits import Limits
 from tests.training.data.cached import LARGE, SPEC, data, drawn, opened, right, row, spied
 from tests.training.drawn import Grey
 from training.data import cache_build
 from training.data.cache import cache_name, open_cache
 from training.data.cache_block import Sizes, read_keys
+from training.data.npz_frames import NpzFrames
 from training.errors import TrainingError
 from training.events import Silent
 
@@ -162,6 +164,30 @@ def test_frames_of_one_file_lie_in_the_cache_one_by_one(tmp_path: Path) -> None:
     np.savez_compressed(tmp_path / "set.npz", images=stack)
     rows = [row("set.npz::images", stack[frame], frame) for frame in (5, 0, 3, 1, 2, 4)]
     right(opened(tmp_path, rows), [5, 0, 3, 1, 2, 4])
+
+
+def test_several_threads_decompress_an_archive_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began: list[int] = []
+
+    class Counted(NpzFrames):
+        def _read_header(self, limits: Limits) -> None:
+            began.append(0)
+            super()._read_header(limits)
+
+        def _rewind(self) -> None:
+            began.append(self._next)
+            super()._rewind()
+
+    monkeypatch.setattr("training.data.read_picture.NpzFrames", Counted)
+    monkeypatch.setattr(cache_build, "usable_cores", lambda: 4)
+    monkeypatch.setattr(cache_build, "_RUN", 4)
+    stack = np.stack([drawn(seed) for seed in range(40)])
+    np.savez_compressed(tmp_path / "set.npz", images=stack)
+    rows = [row("set.npz::images", one, frame) for frame, one in enumerate(stack)]
+    right(opened(tmp_path, rows), list(range(40)))
+    assert began == [0]
 
 
 def test_the_events_say_how_far_it_is(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from kdoct_desktop.io.readers import open_volumes
 from tests.io.dicom_files import opt, save
 from tests.training.drawn import normal_bscan
+from training.data import npz_frames
 from training.data.dicom_volumes import dicom_volumes, state_of
 from training.data.read_picture import count_frames, picture_sha256, read_fundus, read_picture
 from training.errors import TrainingError
@@ -115,12 +116,16 @@ def test_a_path_out_of_the_data_folder_is_refused(tmp_path: Path) -> None:
     assert "leads out" in refused(tmp_path / "data", str(tmp_path / "a.png"))
 
 
-def test_npz_frames_are_read_in_any_order_and_after_a_rewrite(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [npz_frames.KEPT_BYTES, 0])
+def test_npz_frames_are_read_in_any_order_and_after_a_rewrite(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(npz_frames, "KEPT_BYTES", kept)
     stack = np.stack([PICTURE, PICTURE // 2, PICTURE // 3])
     np.savez_compressed(tmp_path / "set.npz", train_images=stack, train_labels=np.zeros((3, 1)))
     path = "set.npz::train_images"
     assert count_frames(tmp_path, path) == 3
-    for frame in (0, 1, 2, 1, 0):
+    for frame in (0, 1, 2, 1, 0, 2, 0, 1):
         assert np.array_equal(read_picture(tmp_path, path, frame), stack[frame])
     assert "set.npz::nothing" in refused(tmp_path, "set.npz::nothing")
     assert "8-bit" in refused(tmp_path, "set.npz::train_labels")
