@@ -47,7 +47,27 @@ FORMATS: tuple[DeviceFormat, ...] = (
         name="Heidelberg .e2e", claims=starts(b"CMDb", b"E2EMultipleVolumeFile"), parser=""
     ),
     DeviceFormat(name="Heidelberg XML", claims=lambda head: b"<HEDX" in head.data, parser=""),
-    DeviceFormat(name="Topcon .fda or .fds", claims=starts(b"FOCT"), parser=""),
+    DeviceFormat(
+        name="Topcon .fds",
+        claims=starts(b"FOCTFDS"),
+        parser="kdoct_desktop.io.devices.topcon:parse",
+        tested="written files; one of a 3D OCT-1000 Mark II, cut down to a few pixels",
+        reads="B-scans (16 bit, one fixed window), fundus, box on it, scale, eye, time, device",
+        lacks="the motion-corrected copy, obfuscated patient records, positions of single lines",
+        doubt="Topcon .fds was tried on a file of one device, cut down to a few pixels; grey "
+        "values, orientation and order of the B-scans are not verified.",
+    ),
+    DeviceFormat(
+        name="Topcon .fda",
+        claims=starts(b"FOCT"),
+        parser="kdoct_desktop.io.devices.topcon:parse",
+        tested="written files; one of a 3D OCT-1000 Mark II, cut down to one B-scan",
+        reads="B-scans (JPEG 2000, else 16 bit), fundus, box on it, scale, eye, time, device, "
+        "device layers",
+        lacks="blood flow volumes, obfuscated patient records, positions of single lines",
+        doubt="Topcon .fda was tried on a file of one device with a single B-scan; the order of "
+        "the B-scans and all scan patterns but one are not verified.",
+    ),
     DeviceFormat(name="Zeiss .img", claims=_is_zeiss_cube, parser=""),
 )
 """Every device format; the first claim wins."""

@@ -1,0 +1,36 @@
+"""Topcon files: one compressed picture, a plain JPEG 2000 codestream."""
+
+import numpy as np
+from numpy.typing import NDArray
+from openjpeg.utils import decode
+
+from kdoct_desktop.domain.errors import IngestError
+from kdoct_desktop.io.codestream import Claim, claim_of
+
+
+def decoded(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Decode one picture after its codestream has claimed the size that the file states.
+
+    Args:
+        data: The codestream.
+        shape: Rows, columns and, for colour, 3.
+
+    Raises:
+        IngestError: It is damaged, has another size, or is compressed otherwise.
+    """
+    if not data.startswith(b"\xff\x4f") and data[4:6] != b"jP":
+        text = "The pictures are compressed in a way that is not read; export DICOM instead."
+        raise IngestError("unsupported-pixels", text)
+    if claim_of(data, "jpeg-2000") != Claim(shape[0], shape[1], shape[2] if shape[2:] else 1):
+        text = "The compressed picture has another size than the file says."
+        raise IngestError("size-mismatch", text)
+    try:
+        pixels = decode(data, j2k_format=0)
+    except MemoryError:
+        raise
+    except Exception as error:  # a codec raises anything on damaged data
+        raise IngestError("damaged-frame", "The compressed picture is damaged.") from error
+    if pixels.shape != shape or pixels.dtype != np.uint8:
+        text = "The compressed picture has another size than the file says."
+        raise IngestError("size-mismatch", text)
+    return pixels
