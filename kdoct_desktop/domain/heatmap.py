@@ -81,7 +81,7 @@ def en_face_evidence(
     cells = np.float32(cams.shape[1] * cams.shape[2])
     columns = np.maximum(cams, 0.0).sum(axis=1, dtype=np.float32) / cells
     spans = frames[:, 2:]
-    for left, right in np.unique(spans, axis=0).tolist():  # one for most scans
+    for left, right in {(left, right) for left, right in spans.tolist()}:  # one for most scans
         rows = np.flatnonzero((spans == (left, right)).all(axis=1))
         column = columns[rows]
         spread = _interpolate(column.T, _positions(column.shape[1], right - left)).T
