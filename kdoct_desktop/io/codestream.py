@@ -36,6 +36,15 @@ def claim_of(data: bytes, kind: str) -> Claim | None:
     return _jpeg(data, {0xF7} if kind == "jpeg-ls" else {0xC0, 0xC1})
 
 
+def begins_as(kind: str, data: bytes) -> bool:
+    """Whether a codestream begins as one of its kind does; see `claim_of` for the arguments."""
+    if kind == "rle":
+        return 1 <= int.from_bytes(data[:4], "little") <= 15
+    if kind == "jpeg-2000":
+        return data[:2] == b"\xff\x4f" or data[4:6] == b"jP"
+    return data[:2] == b"\xff\xd8"
+
+
 def _damaged() -> IngestError:
     return IngestError("damaged-frame", "The compressed picture is damaged.")
 

@@ -34,6 +34,7 @@ ENCODED = {
 }
 """Compressed transfer syntaxes that are read, and the kind of their codestreams."""
 
+_ZEISS = ("ZEISS", "CZM", "CIRRUS", "PLEX ELITE")
 _COLOURS = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 
 
@@ -117,8 +118,15 @@ def layout_of(gated: Gated, data: Dataset, limits: Limits) -> Layout:
         signed=_number(data, "PixelRepresentation", 0) == 1,
         spans=spans,
         greys=greys,
-        zeiss="ZEISS" in str(data.get("Manufacturer") or "").upper(),
+        zeiss=_is_zeiss(data),
     )
+
+
+def _is_zeiss(data: Dataset) -> bool:
+    """True for the spellings in which these devices state their maker, or else their model."""
+    stated = (data.get("Manufacturer"), data.get("ManufacturerModelName"))
+    words = " ".join(str(value) for value in stated if value).upper()
+    return any(word in words for word in _ZEISS)
 
 
 def _native(gated: Gated, frame_bytes: int, frames: int) -> tuple[tuple[Span, ...], ...]:

@@ -11,7 +11,7 @@ from pydicom.pixels.processing import convert_color_space
 
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io.child import Workspace
-from kdoct_desktop.io.codestream import Claim, claim_of
+from kdoct_desktop.io.codestream import Claim, begins_as, claim_of
 from kdoct_desktop.io.dicom_header import read_header
 from kdoct_desktop.io.dicom_layout import ENCODED, NATIVE, Layout
 from kdoct_desktop.io.grey import grey_from_colour
@@ -72,8 +72,7 @@ def _stored(layout: Layout, index: int) -> NDArray[np.unsignedinteger]:
     data = _bytes(layout.path, layout, index)
     if layout.syntax in NATIVE:
         return _native(layout, data)
-    plain = data[:2] == b"\xff\x4f" or data[4:6] == b"jP"
-    if layout.zeiss and ENCODED[layout.syntax] == "jpeg-2000" and not plain:
+    if layout.zeiss and not begins_as(ENCODED[layout.syntax], data):
         raise IngestError(
             "zeiss-obfuscated",
             "The Zeiss device scrambled these pixels; export un-obfuscated DICOM or images.",
