@@ -5,8 +5,9 @@
     python3 installer/bootstrap.py install [--gpu] [--training]    install only
     python3 installer/bootstrap.py prepare              install what the tests need, run nothing
 
-Everything goes into ``.venv`` beside this folder. Needs Python 3.11 or newer and nothing else;
-works on Debian 12 or newer and on Windows. A second run takes seconds.
+Everything goes into ``.venv`` beside this folder, and the readers of others that the tests compare
+with into ``.venv-oracles``. Needs Python 3.11 or newer and nothing else; works on Debian 12 or
+newer and on Windows. A second run takes seconds.
 """
 
 from __future__ import annotations
@@ -32,6 +33,9 @@ GROUPS = {
     "test": ["run", "test", "training"],
     "prepare": ["run", "test", "training"],
 }
+
+ORACLES = ".venv-oracles"
+"""Folder of the readers of others, which get along with nothing else; for tests only."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -104,6 +108,8 @@ def _prepare(environment: VirtualEnvironment, command: str, *, more: list[str]) 
         if command == "demo" and display_answers():
             raise EnvironmentProblem("No window can open without them; install them and run again.")
     environment.prepare([*GROUPS[command], *more])
+    if command in ("test", "prepare"):
+        VirtualEnvironment(ROOT, ORACLES).prepare(["oracles"])
 
 
 def _demo(environment: VirtualEnvironment) -> int:

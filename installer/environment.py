@@ -22,15 +22,17 @@ REQUIREMENTS = {
     "test": "requirements-test.txt",
     "training": "requirements-training.txt",
     "gpu": "requirements-gpu.txt",
+    "oracles": "requirements-oracles.txt",
 }
 """Group of packages to the file that pins it."""
-NEEDED_GB = {"run": 1.5, "test": 0.5, "training": 12.0, "gpu": 6.0}
+NEEDED_GB = {"run": 1.5, "test": 0.5, "training": 12.0, "gpu": 6.0, "oracles": 1.5}
 """Free disk that installing a group takes, unpacking included."""
 WHAT = {
     "run": "the packages that the program needs",
     "test": "the test tools",
     "training": "the training packages (about 5.5 GB, some minutes)",
     "gpu": "the GPU runtime",
+    "oracles": "readers of others to compare with (about 0.6 GB)",
 }
 
 _PROBE = """
@@ -50,11 +52,23 @@ class EnvironmentProblem(Exception):  # noqa: N818 - a sentence for the user, no
 
 
 class VirtualEnvironment:
-    """The virtual environment of one checkout."""
+    """A virtual environment of one checkout.
 
-    def __init__(self, root: Path) -> None:
+    Attributes:
+        root: The checkout.
+        folder: Where the environment lies.
+    """
+
+    def __init__(self, root: Path, folder: str = ".venv") -> None:
+        """Name an environment; nothing is made yet.
+
+        Args:
+            root: The checkout.
+            folder: Its folder; only the default one imports the checkout and gets its commands.
+        """
         self.root = root
-        self.folder = root / ".venv"
+        self.folder = root / folder
+        self._linked = folder == ".venv"
         self._stamp_file = self.folder / ".kdoct-installed.json"
         self._marker = self.folder / ".kdoct-installing"
 
@@ -82,7 +96,8 @@ class VirtualEnvironment:
         site_packages = self._ensure_interpreter()
         if self._marker.exists():
             self._repair(site_packages)
-        self._link(site_packages)
+        if self._linked:
+            self._link(site_packages)
         stamp = self._stamp()
         if "gpu" in stamp:  # a change of the run-time pins brings the CPU runtime back
             groups = [*groups, "gpu"]
@@ -139,6 +154,8 @@ class VirtualEnvironment:
         if group == "gpu":  # both runtimes bring the same module
             self._pip("uninstall", "--yes", "onnxruntime")
         arguments = ["--requirement", str(self._requirements(group))]
+        if group == "oracles":
+            arguments.append("--no-deps")
         if group in ("test", "training"):
             arguments += ["--constraint", str(self._requirements("run"))]
         if self._pip("install", "--no-warn-script-location", *arguments) != 0:

@@ -23,6 +23,7 @@ class Calls:
 
     def __init__(self) -> None:
         self.groups: list[str] = []
+        self.oracles = False
         self.command: list[str] = []
         self.environment: dict[str, str] = {}
 
@@ -31,8 +32,12 @@ class Calls:
 def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
     noted = Calls()
 
-    def prepare(_self: VirtualEnvironment, groups: list[str]) -> None:
-        noted.groups = groups
+    def prepare(environment: VirtualEnvironment, groups: list[str]) -> None:
+        if environment.folder.name == ".venv":
+            noted.groups = groups
+        else:
+            assert (environment.folder.name, groups) == (".venv-oracles", ["oracles"])
+            noted.oracles = True
 
     def run(
         command: list[str], *, env: dict[str, str] | None = None, **_: object
@@ -52,6 +57,7 @@ def test_test_hands_every_further_word_to_pytest_and_returns_its_exit_code(calls
     assert bootstrap.main(["test", "-k", "reader", "--lf", "tests/io"]) == 7
     assert calls.command[1:] == ["-m", "pytest", "-k", "reader", "--lf", "tests/io"]
     assert calls.groups == ["run", "test", "training"]
+    assert calls.oracles
     assert calls.environment["QT_QPA_PLATFORM"]
 
 

@@ -214,3 +214,20 @@ def test_what_leads_pip_astray_is_not_handed_on(
     python.write_text(script)
     assert checkout.prepare("run")[0] == ",0"
     assert os.environ["PYTHONPATH"] == "/elsewhere"
+
+
+def test_the_readers_of_others_live_apart_and_do_not_import_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout = Checkout(tmp_path)
+    (tmp_path / ".venv").rename(tmp_path / ".venv-oracles")
+    python = tmp_path / ".venv-oracles" / "bin" / "python"
+    python.write_text(python.read_text().replace("/.venv/", "/.venv-oracles/"))
+    python.chmod(0o755)
+
+    VirtualEnvironment(tmp_path, ".venv-oracles").prepare(["oracles"])
+    (call,) = [line for line in checkout.calls.read_text().splitlines() if line != "marked"]
+    assert "--no-deps" in call
+    assert "requirements-oracles.txt" in call
+    assert not list(tmp_path.rglob("*.pth"))
+    assert not (python.parent / "kdoct").exists()
