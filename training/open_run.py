@@ -1,7 +1,7 @@
 """A run: its folder, configuration, data and split, made once and opened by every later step."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,10 @@ def create_run(
     split_file: Path | None, events: Events,
 ) -> Run:  # fmt: skip
     """Make a run folder with configuration and split, or open the same run again.
+
+    What is learned and measured cannot change in a run. Its waiver for a weak teacher and how it is
+    exported can, because they are decided after training and evaluation have spoken: then the run
+    keeps what was asked for last.
 
     Args:
         folder: Of the run; may exist.
@@ -109,11 +113,11 @@ def open_run(folder: Path) -> Run:
 
 
 def _same(run: Run, config: Config, manifest_file: Path, split_file: Path | None) -> Run:
-    """The open run, if it is the one that was asked for."""
+    """The open run, if it is the one that was asked for, with what may be decided later."""
     other = [
         name
         for name, found, asked in (
-            ("configuration", run.config.to_json(), config.to_json()),
+            ("configuration", _decisive(run.config), _decisive(config)),
             ("manifest", run.manifest.sha256, read_manifest(manifest_file).sha256),
         )
         if found != asked
@@ -125,4 +129,15 @@ def _same(run: Run, config: Config, manifest_file: Path, split_file: Path | None
             "other-configuration",
             f"The run folder holds a run with another {' and '.join(other)}; take another folder.",
         )
-    return run
+    if config.to_json() == run.config.to_json():
+        return run
+    sources = json.loads(run.folder.config.read_text("utf-8"))
+    write_json(run.folder.config, {**sources, "config": config.to_json()})
+    return replace(run, config=config)
+
+
+def _decisive(config: Config) -> dict[str, Any]:
+    """The part of a configuration that a run cannot change."""
+    values = config.to_json()
+    values["distill"] = {k: v for k, v in values["distill"].items() if k != "waiver"}
+    return {name: table for name, table in values.items() if name != "export"}
