@@ -51,8 +51,8 @@ def scrambled(path: Path, syntax: str, **tags: Any) -> Path:
         turned = bytearray(frame)
         turned[::7] = bytes(value ^ 0x5A for value in turned[::7])
         frames.append(bytes(turned))
-    data = opt(np.zeros((2, 40, 48), np.uint8), **tags)
-    save_encoded(data, path, syntax, frames)
+    turned_data = opt(np.zeros((2, 40, 48), np.uint8), **tags)
+    save_encoded(turned_data, path, syntax, frames)
     return path
 
 
