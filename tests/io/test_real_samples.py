@@ -45,8 +45,6 @@ def test_every_format_of_the_samples_is_read_or_refused_by_name() -> None:
     opened = open_volumes(DATA / "formats")
     refused = {problem.source: problem.code for problem in opened.problems}
     for name in (
-        "spectralis_linescan_OD.vol",
-        "spectralis_circle_OD_a.vol",
         "panimg_minimized.E2E",
         "test_dummy.xml",
     ):

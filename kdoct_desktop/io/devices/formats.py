@@ -41,8 +41,23 @@ def _is_zeiss_cube(head: Head) -> bool:
     return head.name.endswith(".img") and (named or head.size in (67_108_864, 40_960_000))
 
 
+def _is_heidelberg_vol(head: Head) -> bool:
+    """A device's export, or a file of eyepy, which writes the format under its own mark."""
+    by_eyepy = head.data.startswith(b"ep-v") and head.name.endswith(".vol")
+    return head.data.startswith(b"HSF-OCT-") or by_eyepy
+
+
 FORMATS: tuple[DeviceFormat, ...] = (
-    DeviceFormat(name="Heidelberg .vol", claims=starts(b"HSF-OCT-"), parser=""),
+    DeviceFormat(
+        name="Heidelberg .vol",
+        claims=_is_heidelberg_vol,
+        parser="kdoct_desktop.io.devices.heidelberg_vol:parse",
+        tested="line and circle scan of a Spectralis (version 103, right eye), raster of eyepy",
+        reads="all scan patterns, eye, scale, order and gaps from positions, scan lines, "
+        "localizer, layers, time (UTC), patient",
+        lacks="thickness grid, image quality, alignment; scan lines of a circle",
+        doubt="Only line and circle scans of a device were tried, no volume.",
+    ),
     DeviceFormat(
         name="Heidelberg .e2e", claims=starts(b"CMDb", b"E2EMultipleVolumeFile"), parser=""
     ),
