@@ -2,7 +2,7 @@
 
     python3 installer/bootstrap.py demo                 install, then open the analysed demo study
     python3 installer/bootstrap.py test [ARGUMENT...]   install all, then run the tests with pytest
-    python3 installer/bootstrap.py install [--gpu] [--training]    install only
+    python3 installer/bootstrap.py install [--gpu] [--nifti] [--training]    install only
     python3 installer/bootstrap.py prepare              install what the tests need, run nothing
 
 Everything goes into ``.venv`` beside this folder, and the readers of others that the tests compare
@@ -87,7 +87,7 @@ def display_answers() -> bool:
 
 def _more(options: argparse.Namespace) -> list[str]:
     """Groups that were asked for beside those of the command."""
-    return [group for group in ("gpu", "training") if getattr(options, group, False)]
+    return [group for group in ("gpu", "nifti", "training") if getattr(options, group, False)]
 
 
 def _prepare(environment: VirtualEnvironment, command: str, *, more: list[str]) -> None:
@@ -142,6 +142,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("test", help="install all, then run the tests; more goes to pytest")
     install = commands.add_parser("install", help="install only")
     install.add_argument("--gpu", action="store_true", help="with the NVIDIA runtime")
+    install.add_argument("--nifti", action="store_true", help="with what reading NIfTI needs")
     install.add_argument("--training", action="store_true", help="with what kdoct-train needs")
     commands.add_parser("prepare", help="install what the tests need, run nothing")
     return parser

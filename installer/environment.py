@@ -22,6 +22,7 @@ REQUIREMENTS = {
     "test": "requirements-test.txt",
     "training": "requirements-training.txt",
     "gpu": "requirements-gpu.txt",
+    "nifti": "requirements-nifti.txt",
     "oracles": "requirements-oracles.txt",
 }
 """Group of packages to the file that pins it."""
@@ -32,6 +33,7 @@ WHAT = {
     "test": "the test tools",
     "training": "the training packages (about 5.5 GB, some minutes)",
     "gpu": "the GPU runtime",
+    "nifti": "the package that reads NIfTI",
     "oracles": "readers of others to compare with (about 0.6 GB)",
 }
 
@@ -156,7 +158,7 @@ class VirtualEnvironment:
         arguments = ["--requirement", str(self._requirements(group))]
         if group == "oracles":
             arguments.append("--no-deps")
-        if group in ("test", "training"):
+        if group in ("test", "training", "nifti"):
             arguments += ["--constraint", str(self._requirements("run"))]
         if self._pip("install", "--no-warn-script-location", *arguments) != 0:
             raise EnvironmentProblem(

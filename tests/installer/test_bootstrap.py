@@ -88,6 +88,11 @@ def test_the_gpu_runtime_comes_only_when_asked_for(calls: Calls) -> None:
     assert calls.groups == ["run", "gpu"]
 
 
+def test_reading_nifti_comes_only_when_asked_for(calls: Calls) -> None:
+    assert bootstrap.main(["install", "--nifti"]) == 0
+    assert calls.groups == ["run", "nifti"]
+
+
 def test_a_local_team_installs_what_training_needs_without_the_test_tools(calls: Calls) -> None:
     assert bootstrap.main(["install", "--training"]) == 0
     assert calls.groups == ["run", "training"]

@@ -43,7 +43,13 @@ def test_pins_hold_no_address(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-test.txt", "requirements-training.txt"]
+    "name",
+    [
+        "requirements.txt",
+        "requirements-test.txt",
+        "requirements-training.txt",
+        "requirements-nifti.txt",
+    ],
 )
 def test_pins_are_what_is_installed_and_leave_nothing_open(name: str) -> None:
     pinned = pins(name)
@@ -58,10 +64,11 @@ def test_the_program_itself_needs_neither_torch_nor_test_tools() -> None:
     assert not {"torch", "timm", "onnx", "pytest", "ruff", "mypy"} & set(pins("requirements.txt"))
 
 
-def test_files_agree_where_they_pin_the_same_package() -> None:
-    test, training = pins("requirements-test.txt"), pins("requirements-training.txt")
-    assert {name: test[name] for name in test.keys() & training.keys()} == {
-        name: training[name] for name in test.keys() & training.keys()
+@pytest.mark.parametrize("name", ["requirements-training.txt", "requirements-nifti.txt"])
+def test_files_agree_where_they_pin_the_same_package(name: str) -> None:
+    test, other = pins("requirements-test.txt"), pins(name)
+    assert {one: test[one] for one in test.keys() & other.keys()} == {
+        one: other[one] for one in test.keys() & other.keys()
     }
 
 
