@@ -1,8 +1,8 @@
 """Any B-scan of a manifest as 8-bit grey, by the same code that the desktop reads it with.
 
-Pictures and DICOM go through `kdoct_desktop.io`; MetaImage and npz, which the desktop does not
-open, through small readers of their own with the same grey transform. What cannot be read is an
-error: there is no picture that stands for a missing one.
+Pictures, DICOM and MetaImage go through `kdoct_desktop.io`; npz, which the desktop does not open,
+through a small reader of its own. What cannot be read is an error: there is no picture that stands
+for a missing one.
 """
 
 import dataclasses
@@ -24,8 +24,9 @@ from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.domain.volume import OctVolume
 from kdoct_desktop.io import image_pixels
 from kdoct_desktop.io.child import Workspace
+from kdoct_desktop.io.devices import metaimage
+from kdoct_desktop.io.devices.claims import is_metaimage
 from kdoct_desktop.io.limits import Limits
-from training.data import metaimage
 from training.data.dicom_volumes import State, dicom_volumes, state_of
 from training.data.npz_frames import NpzFrames
 from training.errors import TrainingError
@@ -194,7 +195,7 @@ def _kind(path: Path, size: int, changed: int) -> str:
         return "dicom"
     if head.startswith(_PICTURES):
         return "picture"
-    if metaimage.is_metaimage(head):
+    if is_metaimage(head):
         return "metaimage"
     text = "The file is empty." if not head else "The file is in no format that is read."
     raise IngestError("not-recognised", text)

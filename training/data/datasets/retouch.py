@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdoct_desktop.domain.errors import IngestError
+from kdoct_desktop.io.devices.metaimage import MetaHeader, read_header, read_stored
 from kdoct_desktop.io.limits import Limits
 from training.data.datasets.layout import folded
 from training.data.datasets.survey import Candidate, Importer, Survey
-from training.data.metaimage import MetaHeader, read_header
 from training.errors import TrainingError
 
 FLUIDS = ("IRF", "SRF", "PED")
@@ -94,14 +94,13 @@ def _labels(survey: Survey, reference: str, scan: MetaHeader) -> list[str]:
     header = read_header(survey.root / reference, Limits())
     if (header.bscans, header.depth, header.ascans) != (scan.bscans, scan.depth, scan.ascans):
         raise IngestError("damaged-file", "reference.mhd has another size than the scan")
-    kind = np.dtype(np.uint8 if header.bits == 8 else (">u2" if header.big_endian else "<u2"))
-    shape = (header.bscans, header.depth, header.ascans)
-    path = (survey.root / reference).with_name(header.raw)
-    voxels: NDArray[np.uint16] = np.memmap(path, dtype=kind, mode="r", shape=shape)
-    return [_label(bscan) for bscan in voxels]
+    path = survey.root / reference
+    return [
+        _label(header.stored(read_stored(path, header, frame))) for frame in range(header.bscans)
+    ]
 
 
-def _label(bscan: NDArray[np.uint16]) -> str:
+def _label(bscan: NDArray[np.unsignedinteger]) -> str:
     counts = np.bincount(bscan.reshape(-1), minlength=len(FLUIDS) + 1)
     if len(counts) > len(FLUIDS) + 1:
         raise IngestError("damaged-file", "reference.mhd holds values other than 0, 1, 2 and 3")

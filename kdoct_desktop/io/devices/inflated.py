@@ -1,0 +1,86 @@
+"""Packed data that is unpacked only as far as it is asked for."""
+
+import tempfile
+import zlib
+from pathlib import Path
+
+from kdoct_desktop.domain.errors import IngestError
+from kdoct_desktop.io.devices.binary import damaged, truncated
+
+_CHUNK = 1 << 20
+
+
+class Inflated:
+    """The unpacked bytes of a zlib or gzip stream, by offset, kept in a temporary file.
+
+    Nothing beyond what the file must hold is ever unpacked, so a bomb costs no more than the
+    scan that its header claims, and that was held against the limits before.
+
+    Attributes:
+        size: Bytes that the stream must unpack to; what follows them is left alone.
+    """
+
+    def __init__(self, path: Path, *, start: int, size: int) -> None:
+        """Open a stream.
+
+        Args:
+            path: File that holds it.
+            start: Where in the file it begins.
+            size: Bytes that it must unpack to.
+        """
+        self.size = size
+        self._stream = path.open("rb")
+        self._stream.seek(start)
+        self._unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this
+        self._engine = zlib.decompressobj(47)  # zlib or gzip, as its first bytes say
+        self._waiting = b""
+        self._have = 0
+
+    def close(self) -> None:
+        """Close both files."""
+        self._stream.close()
+        self._unpacked.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_unpacked"):
+            self.close()
+
+    def read(self, offset: int, length: int) -> bytes:
+        """Exactly `length` bytes from `offset`.
+
+        Raises:
+            IngestError: ``truncated-file`` or ``damaged-file``.
+        """
+        if offset < 0 or length < 0 or offset + length > self.size:
+            raise truncated()
+        self._unpack(offset + length)
+        self._unpacked.seek(offset)
+        return self._unpacked.read(length)
+
+    def _unpack(self, until: int) -> None:
+        self._unpacked.seek(self._have)
+        while self._have < until:
+            if self._engine.eof:  # gzip may come in several members
+                self._waiting = self._engine.unused_data
+                self._engine = zlib.decompressobj(47)
+            packed = self._waiting or self._stream.read(_CHUNK)
+            if not packed:
+                raise truncated()
+            try:
+                part = self._engine.decompress(packed, min(_CHUNK, self.size - self._have))
+            except zlib.error as error:
+                raise damaged("its packed data cannot be unpacked") from error
+            self._waiting = self._engine.unconsumed_tail
+            self._unpacked.write(part)
+            self._have += len(part)
+
+
+def check_unpacked_size(size: int, most: int) -> None:
+    """Refuse packed data that claims more than may be unpacked.
+
+    Raises:
+        IngestError: ``too-large``.
+    """
+    if size > most:
+        text = "The file unpacks to more than may be unpacked; unpack it first."
+        raise IngestError("too-large", text)
