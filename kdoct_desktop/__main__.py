@@ -43,6 +43,10 @@ def _run(options: argparse.Namespace) -> int:
         from kdoct_desktop.cli.inspect import run_inspect
 
         return run_inspect(options)
+    if options.command == "convert":
+        from kdoct_desktop.cli.convert import run_convert
+
+        return run_convert(options)
     if options.command == "self-check":
         from kdoct_desktop.cli.check import run_check
 

@@ -1,6 +1,7 @@
 """What ``kdoct`` understands. Importing this loads nothing heavy, so that ``--help`` is instant."""
 
 import argparse
+from datetime import datetime
 from pathlib import Path
 
 from kdoct_desktop import __version__
@@ -22,6 +23,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_analyze(commands)
     _add_model(commands)
     _add_inspect(commands)
+    _add_convert(commands)
     check = commands.add_parser("self-check", help="check that this installation can work")
     check.add_argument("--json", action="store_true", help="print one JSON document")
     return parser
@@ -102,3 +104,47 @@ def _add_model(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") 
                 help="identifier as listed; the active model where it is left out",
             )
         action.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _add_convert(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    convert = commands.add_parser(
+        "convert",
+        help="write scans as DICOM: tomography, localizer, layers",
+        description="Exit codes: 0 all written, 2 usage, 3 some refused (the others written), "
+        "4 nothing written.",
+    )
+    convert.add_argument("path", metavar="FILE", type=Path, help="file, folder, DICOMDIR or zip")
+    convert.add_argument("--to", choices=("dicom",), default="dicom", help="what to write")
+    convert.add_argument(
+        "--out", type=Path, metavar="DIR", default=Path("dicom"), help="where to (./dicom)"
+    )
+    convert.add_argument(
+        "--eye", choices=("OD", "OS"), help="the eye of scans that do not state it"
+    )
+    convert.add_argument(
+        "--acquired",
+        metavar="TIME",
+        type=_local_time,
+        help="the local time of scans that do not state it, such as 2026-11-20T09:41",
+    )
+    convert.add_argument(
+        "--no-burned-in-text",
+        action="store_true",
+        help="you looked: no text in the pictures identifies the patient",
+    )
+    convert.add_argument(
+        "--anonymous",
+        action="store_true",
+        help="leave out name, identifier, birth date and sex; the date of the scan stays",
+    )
+    convert.add_argument("--compress", action="store_true", help="JPEG-LS without loss")
+    convert.add_argument("--force", action="store_true", help="replace an earlier conversion")
+    convert.add_argument("--json", action="store_true", help="print one JSON document")
+
+
+def _local_time(text: str) -> datetime:
+    """A date and time without time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is not None:
+        raise ValueError("the time zone of a scan is not kept")
+    return moment.replace(microsecond=0)
