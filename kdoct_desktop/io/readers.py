@@ -14,17 +14,19 @@ from kdoct_desktop.domain.progress import Progress, silent
 from kdoct_desktop.domain.study import Problem, Study
 from kdoct_desktop.domain.volume import Laterality, OctVolume, Provenance
 from kdoct_desktop.io import dicom, image_stack
-from kdoct_desktop.io.contained import Contained
-from kdoct_desktop.io.decode import BscanListener, FileRefusedError, VolumeHeader, decode_volume
+from kdoct_desktop.io.crew import Crew
+from kdoct_desktop.io.decode import BscanListener, VolumeHeader, decode_volume
 from kdoct_desktop.io.devices.formats import FORMATS
 from kdoct_desktop.io.devices.plans import DeviceReader
 from kdoct_desktop.io.dicom_identity import laterality_conflict
+from kdoct_desktop.io.failures import FileRefusedError
 from kdoct_desktop.io.head import Head, head_of, starts
 from kdoct_desktop.io.inputs import folder_files
 from kdoct_desktop.io.limits import Limits
 from kdoct_desktop.io.plan import InputFile, VolumePlan, unique_keys
 from kdoct_desktop.io.session import Reporter, Session
 from kdoct_desktop.io.studies import studies_of
+from kdoct_desktop.io.unknown import about_unknown
 
 __all__ = [
     "BscanListener",
@@ -46,10 +48,12 @@ class OpenedInput:
     Attributes:
         studies: Visits with their volumes.
         problems: What was refused, and why.
+        helpers: Further reading processes that would have been of use from the beginning.
     """
 
     studies: tuple[Study, ...]
     problems: tuple[Problem, ...]
+    helpers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,16 +87,19 @@ READERS: tuple[Reader, ...] = (
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
 _ARCHIVES = (b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!", b"BZh", b"\xfd7zXZ")
-_SIDECARS = {".txt", ".md", ".json", ".csv", ".log", ".ini", ".inf", ".htm", ".html"}
-_MANY = 10
 _FIRST_NEEDED = ("dicom-header", "dicom-frames")  # what a process that waits has loaded already
+_HELPERS_AHEAD = 3  # each that waits takes about 30 MiB
 
 
-def start_reading(limits: Limits = Limits()) -> Contained:  # noqa: B008 - immutable
-    """Start a reading process ahead of :func:`open_volumes`; close it if it is never used."""
-    contained = Contained(limits, lambda: None, preload=_FIRST_NEEDED)
-    contained.start()
-    return contained
+def start_reading(limits: Limits = Limits(), *, helpers: int = 0) -> Crew:  # noqa: B008 - immutable
+    """Start a reading process ahead of :func:`open_volumes`; close it if it is never used.
+
+    With it start `helpers`: those of an input that was like the next (see ``OpenedInput``).
+    """
+    crew = Crew(limits, lambda: None, preload=_FIRST_NEEDED)
+    crew.first.start()
+    crew.call(min(helpers, _HELPERS_AHEAD))
+    return crew
 
 
 def open_volumes(
@@ -102,7 +109,7 @@ def open_volumes(
     progress: Progress = silent,
     on_bscan: BscanListener | None = None,
     limits: Limits = Limits(),  # noqa: B008 - immutable
-    ready: Contained | None = None,
+    ready: Crew | None = None,
 ) -> OpenedInput:
     """Read every volume of a file, folder, DICOMDIR or zip archive.
 
@@ -112,7 +119,7 @@ def open_volumes(
         progress: Called while reading; may raise ``Cancelled``.
         on_bscan: Called with each B-scan as soon as it is decoded.
         limits: What is accepted.
-        ready: A reading process from :func:`start_reading`, which is used up; one is started
+        ready: Reading processes from :func:`start_reading`, which are used up; one is started
             where None.
 
     Raises:
@@ -125,8 +132,9 @@ def open_volumes(
         problems += [refused for refused in stated if isinstance(refused, Problem)]
         plans = [plan for plan in stated if isinstance(plan, VolumePlan)]
         read, refused = _decode(plans, session, on_bscan)
+        helpers = session.crew.useful if session.crew is not None else 0
     studies, conflicts = studies_of(read)
-    return OpenedInput(studies, (*problems, *refused, *conflicts))
+    return OpenedInput(studies, (*problems, *refused, *conflicts), helpers)
 
 
 def plan_volumes(
@@ -151,13 +159,13 @@ def plan_volumes(
 
 
 @contextlib.contextmanager
-def _session(progress: Progress, limits: Limits, ready: Contained | None) -> Iterator[Session]:
+def _session(progress: Progress, limits: Limits, ready: Crew | None) -> Iterator[Session]:
     """A reading with its process."""
     reporter = Reporter(progress)
-    with ready or Contained(limits, reporter.tick) as contained:
-        contained.start()
-        contained.tick = reporter.tick
-        yield Session(contained, limits, reporter)
+    with ready or Crew(limits, reporter.tick) as crew:
+        crew.first.start()
+        crew.tick = reporter.tick
+        yield Session(crew.first, limits, reporter, crew)
 
 
 def _input_plans(path: Path, session: Session) -> Plans:
@@ -192,16 +200,15 @@ def _plans(path: Path, label: str, session: Session) -> Plans:
     if not files and not problems:
         problems.append(Problem(label, "empty-input", "There is no file in it."))
     claimed: dict[str, list[InputFile]] = {}
-    unknown: list[Problem] = []
+    unknown: list[tuple[InputFile, Problem]] = []
     for file in files:
         answer = _claim(file, session.limits)
-        if isinstance(answer, Problem):
-            (unknown if answer.code == "not-recognised" else problems).append(answer)
-        else:
+        if not isinstance(answer, Problem):
             claimed.setdefault(answer.format, []).append(file)
-    if whole_folder:
-        unknown = [problem for problem in unknown if not _is_sidecar(problem.source)]
-    problems += unknown if len(unknown) <= _MANY else [_many_unknown(unknown, label)]
+        elif answer.code == "not-recognised":
+            unknown.append((file, answer))
+        else:
+            problems.append(answer)
     plans: list[VolumePlan] = []
     for reader in READERS:
         taken = {path for plan in plans for path in plan.beside}
@@ -210,6 +217,9 @@ def _plans(path: Path, label: str, session: Session) -> Plans:
             found, refused = reader.read(session, mine, whole_folder=whole_folder)
             plans += found
             problems += refused
+    taken = {path for plan in plans for path in plan.beside}
+    left = [(file, problem) for file, problem in unknown if file.path not in taken]
+    problems += about_unknown(left, label, whole_folder=whole_folder)
     return unique_keys(plans), problems
 
 
@@ -239,16 +249,6 @@ def _claim(file: InputFile, limits: Limits) -> Reader | Problem:
         text = "The file is named as DICOM but is none, or its beginning is missing."
         return Problem(file.label, "not-dicom", text)
     return Problem(file.label, "not-recognised", "The file is in no format that is read.")
-
-
-def _is_sidecar(name: str) -> bool:
-    """True for notes and tables that lie beside scans and that nobody means to open."""
-    return Path(name).suffix.lower() in _SIDECARS
-
-
-def _many_unknown(unknown: Sequence[Problem], label: str) -> Problem:
-    text = f"{len(unknown)} files are in no format that is read."
-    return Problem(label, "not-recognised", text)
 
 
 def _unpacked(path: Path, label: str, session: Session) -> tuple[list[InputFile], list[Problem]]:
