@@ -51,6 +51,7 @@ WINDOW_LIBRARIES: Mapping[str, str] = {
 TEST_PROGRAMS: Mapping[str, str] = {
     "Xvfb": "xvfb",
     "pdftoppm": "poppler-utils",
+    "dciodvfy": "dicom3tools",
 }
 """What the test suite starts: program to Debian package."""
 

@@ -107,7 +107,7 @@ def clocks(ds: Dataset, subject: Subject) -> None:
 def loss(ds: Dataset, lossy: LossyCompression | None) -> None:
     """What lossy compression the pixels went through before they were read."""
     ds.LossyImageCompression = "01" if lossy is not None else "00"
-    if lossy is not None and lossy.methods:
+    if lossy is not None:
         ds.LossyImageCompressionMethod = list(lossy.methods)
         ds.LossyImageCompressionRatio = [values.decimal(ratio) for ratio in lossy.ratios]
 

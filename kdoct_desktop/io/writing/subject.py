@@ -120,7 +120,8 @@ def _check_content(volume: OctVolume, rules: Rules) -> None:
     """Refuse what the standard keeps out of the pixels of Ophthalmic Tomography.
 
     Raises:
-        WriteError: ``angiography``, ``burned-in-text``, ``text-unknown`` or ``too-large``.
+        WriteError: ``angiography``, ``burned-in-text``, ``text-unknown``, ``loss-unknown`` or
+            ``too-large``.
     """
     if volume.scan_pattern is ScanPattern.ANGIOGRAPHY:
         text = "Angiography is not converted: Ophthalmic Tomography holds structure only."
@@ -134,6 +135,9 @@ def _check_content(volume: OctVolume, rules: Rules) -> None:
             "nobody knows: look at them, and state it."
         )
         raise WriteError("text-unknown", text)
+    if volume.lossy is not None and not volume.lossy.methods:
+        text = "The pixels lost something to compression; DICOM demands how, and nobody knows."
+        raise WriteError("loss-unknown", text)
     if volume.voxels.nbytes >= _LARGEST:
         raise WriteError("too-large", "The volume is larger than one DICOM object can be.")
 

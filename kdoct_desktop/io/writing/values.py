@@ -12,8 +12,7 @@ UNKNOWN = "UNKNOWN"
 def text(value: str | None, *, limit: int = _LONG) -> str:
     """A single value of printable letters, cut to what the representation holds."""
     kept = "".join(letter if letter.isprintable() else " " for letter in value or "")
-    plain = kept.encode("utf-8", "replace").decode("utf-8").replace("\\", "/")
-    return " ".join(plain.split())[:limit].strip()
+    return " ".join(kept.replace("\\", "/").split())[:limit].strip()
 
 
 def demanded(value: str | None, *, limit: int = _LONG) -> str:
