@@ -26,13 +26,8 @@ from kdoct_desktop.inference.collect import BscanListener as OneVolumeListener
 from kdoct_desktop.inference.collect import ignore_bscan
 from kdoct_desktop.inference.stream import STEP
 from kdoct_desktop.inference.worker import InferenceWorker, LoadedModel
-from kdoct_desktop.io.contained import Contained
-from kdoct_desktop.io.readers import (
-    BscanListener,
-    OpenedInput,
-    open_volumes,
-    start_reading,
-)
+from kdoct_desktop.io.crew import Crew
+from kdoct_desktop.io.readers import BscanListener, OpenedInput, open_volumes, start_reading
 
 PredictionListener = Callable[[int, BscanPrediction, NDArray[np.float32], Box], None]
 """Called as a B-scan's prediction is ready: position of its volume in the study, the prediction,
@@ -59,7 +54,8 @@ class Analyzer(Closing):
         self._urgency = urgency
         self._worker = InferenceWorker(self._forget_ahead, gentle=gentle)
         self._loaded: LoadedModel | None = None
-        self._reading: Contained | None = None
+        self._reading: Crew | None = None
+        self._helpers = 0  # of use in the last input; the next one is probably alike
         self._ahead: Ahead | None = None
 
     def close(self) -> None:
@@ -78,7 +74,7 @@ class Analyzer(Closing):
     def prepare_reading(self) -> None:
         """Start the reading process ahead of the next input; else it starts when needed."""
         if self._reading is None:
-            self._reading = start_reading()
+            self._reading = start_reading(helpers=self._helpers)
 
     def open_ahead(
         self,
@@ -152,10 +148,12 @@ class Analyzer(Closing):
         """
         ready, self._reading = self._reading, None
         try:
-            return open_volumes(path, eye=eye, progress=progress, on_bscan=on_bscan, ready=ready)
+            opened = open_volumes(path, eye=eye, progress=progress, on_bscan=on_bscan, ready=ready)
         except IngestError as error:
             problem = Problem(path.name or str(path), error.code, error.message)
             return OpenedInput(studies=(), problems=(problem,))
+        self._helpers = opened.helpers
+        return opened
 
     def analyse(
         self,

@@ -6,6 +6,7 @@ It alone loads pydicom, Pillow and the codecs, each when the first file needs it
 import importlib
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,7 @@ Task = Callable[[Workspace, dict[str, Any]], Iterator[Answer]]
 TASKS: dict[str, str] = {
     "dicom-header": "kdoct_desktop.io.dicom_header:read_header",
     "dicom-frames": "kdoct_desktop.io.dicom_pixels:read_frames",
+    "dicom-layers": "kdoct_desktop.io.dicom_heights:read_layers",
     "dicom-directory": "kdoct_desktop.io.dicom_header:read_directory",
     "image-header": "kdoct_desktop.io.image_pixels:read_header",
     "image-frames": "kdoct_desktop.io.image_pixels:read_frames",
@@ -86,8 +88,11 @@ def _serve(work: Workspace, request: wire.Message, answers: BinaryIO) -> None:
     try:
         task = _task(request["task"])
         _send(answers, {"alive": True})  # loaded: from here on the time counts
+        before = time.process_time()
         for message, payload in task(work, request["arguments"]):
-            _send(answers, message, payload)
+            spent = {} if payload is None else {"spent_s": time.process_time() - before}
+            _send(answers, {**message, **spent}, payload)
+            before = time.process_time()
     except IngestError as error:
         _send(answers, {"error": {"code": error.code, "message": error.message}})
     except MemoryError:

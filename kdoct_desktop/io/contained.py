@@ -9,7 +9,6 @@ import contextlib
 import importlib
 import json
 import os
-import select
 import shutil
 import signal
 import subprocess
@@ -20,15 +19,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from kdoct_desktop.domain.closing import Closing
-from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io import wire
+from kdoct_desktop.io.failures import RefusedError, died, garbage, refusal, timed_out
 from kdoct_desktop.io.limits import Limits
-from kdoct_desktop.io.sandbox import JobObject, widen
+from kdoct_desktop.io.pipes import readable
+from kdoct_desktop.io.sandbox import JobObject, lower_priority, widen
 
 CHILD_FLAG = "--kdoct-reading-process"
 """First argument that turns a frozen program into the reading process (see `run_if_child`)."""
 
-_TICK_S = 0.05
+TICK_S = 0.05
+"""Longest wait between two looks at whether the work is to stop."""
+
 _START = (
     "import json,sys\n"
     "sys.path[:]=json.loads(sys.argv[1])\n"
@@ -65,23 +67,28 @@ class Contained(Closing):
 
     The process starts with the first request and again after it was killed. `tick` is called
     about twenty times a second while waiting and may raise to stop the work. `preload` names tasks
-    whose libraries are loaded before the first request.
+    whose libraries are loaded before the first request. A `gentle` process leaves the processor to
+    others that want it.
 
     Attributes:
         folder: The process's own folder; removed at the end.
-        waited_s: Seconds spent waiting for answers so far.
         tick: See above; whoever takes a process that was started ahead puts its own here.
     """
 
     def __init__(
-        self, limits: Limits, tick: Callable[[], None], *, preload: Sequence[str] = ()
+        self,
+        limits: Limits,
+        tick: Callable[[], None],
+        *,
+        preload: Sequence[str] = (),
+        gentle: bool = False,
     ) -> None:
         self._limits = limits
         self._preload = list(preload)
+        self._gentle = gentle
         self.tick = tick
         self._process: subprocess.Popen[bytes] | None = None
         self._job: JobObject | None = None
-        self.waited_s = 0.0
         self.folder = Path(tempfile.mkdtemp(prefix="kdoct-read-"))
 
     def close(self) -> None:
@@ -114,12 +121,21 @@ class Contained(Closing):
             cwd=self.folder,
             env=environment,
             start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            creationflags=self._flags(),
         )
+        if self._gentle:
+            lower_priority(self._process.pid)
         widen(self._process.stdout)
         if sys.platform == "win32":
             self._job = JobObject(self._limits.child_bytes)
             self._job.add(int(getattr(self._process, "_handle", 0)))
+
+    def _flags(self) -> int:
+        """How Windows starts it; 0 elsewhere."""
+        flags: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
+        if self._gentle:
+            flags |= getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+        return flags
 
     def kill(self) -> None:
         """End the process with everything it may have started; harmless when there is none."""
@@ -158,35 +174,29 @@ class Contained(Closing):
         Raises:
             IngestError: The task refused the file, or its process hung, died or sent rubbish.
         """
-        self.start()
         complete = False
         try:
-            self._send(wire.encode({"task": task, "arguments": arguments}))
+            self.send(task, **arguments)
             if meanwhile is not None:
                 meanwhile()
             left = self._limits.start_s
             while True:
-                message, payload, left = self._answer(left)
-                complete = "error" in message or message.get("done") is True
-                if "error" in message:
-                    raise _refusal(message["error"])
+                started = time.monotonic()
+                message, payload = self.receive(left)
+                left -= time.monotonic() - started
+                complete = message.get("done") is True
                 if complete:
                     return
                 if message.get("alive") is True:
                     left = seconds
                 else:
                     yield message, payload
+        except RefusedError:
+            complete = True
+            raise
         finally:
             if not complete:
                 self.kill()
-
-    def _answer(self, left: float) -> tuple[wire.Message, memoryview, float]:
-        """The next message within the seconds that are left, and what is left of them then."""
-        started = time.monotonic()
-        message, payload = self._receive(started + left)
-        waited = time.monotonic() - started
-        self.waited_s += waited
-        return message, payload, left - waited
 
     def ask(
         self,
@@ -202,95 +212,72 @@ class Contained(Closing):
             for answer, _ in self.request(task, seconds=seconds, meanwhile=meanwhile, **arguments)
         ]
         if len(answers) != 1:
-            raise _rubbish()
+            raise garbage()
         return answers[0]
 
-    def _send(self, data: bytes) -> None:
+    @property
+    def descriptor(self) -> int:
+        """The pipe from which :meth:`receive` reads, to wait for several processes at once."""
+        assert self._process is not None  # noqa: S101 - asked for something before
+        assert self._process.stdout is not None  # noqa: S101 - opened as a pipe
+        return self._process.stdout.fileno()
+
+    def send(self, task: str, **arguments: object) -> None:
+        """Ask for `task`, starting the process where there is none; :meth:`receive` the answers.
+
+        Whoever uses this in place of :meth:`request` kills the process when anything goes wrong.
+        A process that is at work takes a further request up when it is done; it must be short,
+        as the pipe to it may hold no more than 4 KiB.
+
+        Raises:
+            IngestError: The process died.
+            OSError: It cannot be started.
+        """
+        self.start()
         process = self._process
-        assert process is not None  # noqa: S101 - started by the only caller
+        assert process is not None  # noqa: S101 - just started
         assert process.stdin is not None  # noqa: S101 - opened as a pipe
         try:
-            process.stdin.write(data)
+            process.stdin.write(wire.encode({"task": task, "arguments": arguments}))
         except OSError as error:
-            raise _died() from error
+            raise died() from error
 
-    def _receive(self, deadline: float) -> tuple[wire.Message, memoryview]:
-        """The next message; never waits past `deadline`, not even in the middle of one."""
+    def receive(self, seconds: float) -> tuple[wire.Message, memoryview]:
+        """The next message with its raw bytes; never waits longer, not even amid a message.
+
+        Raises:
+            RefusedError: The task refused the file; the process is ready for another request.
+            IngestError: The process hung, died or sent rubbish.
+        """
+        deadline = time.monotonic() + seconds
         (size,) = wire.PREFIX.unpack(self._read(wire.PREFIX.size, deadline))
         if size > wire.MAX_JSON:
-            raise _rubbish()
+            raise garbage()
         try:
             message = wire.decode(bytes(self._read(size, deadline)))
         except ValueError as error:
-            raise _rubbish() from error
+            raise garbage() from error
         if message["bytes"] > self._limits.picture_bytes * 2:
-            raise _rubbish()
-        return message, self._read(message["bytes"], deadline)
+            raise garbage()
+        payload = self._read(message["bytes"], deadline)
+        if "error" in message:
+            raise refusal(message["error"])
+        return message, payload
 
     def _read(self, size: int, deadline: float) -> memoryview:
         """Exactly `size` bytes from the process."""
-        process = self._process
-        assert process is not None  # noqa: S101 - started by the only caller
-        assert process.stdout is not None  # noqa: S101 - opened as a pipe
-        descriptor = process.stdout.fileno()
+        descriptor = self.descriptor
         data = bytearray(size)
         view = memoryview(data)
         at = 0
         while at < size:
-            while not _readable(descriptor, _TICK_S):
+            while not readable([descriptor], TICK_S):
                 self.tick()
                 if time.monotonic() > deadline:
-                    raise IngestError(
-                        "read-timeout", "Reading takes too long; the file is damaged or hostile."
-                    )
+                    raise timed_out()
             part = os.read(descriptor, min(size - at, 1 << 20))
             if not part:
-                raise _died()
+                raise died()
             view[at : at + len(part)] = part
             at += len(part)
         return view
-
-
-def _readable(descriptor: int, seconds: float) -> bool:
-    """True when a read would not block, waiting up to `seconds`."""
-    if sys.platform != "win32":
-        poller = select.poll()
-        poller.register(descriptor, select.POLLIN | select.POLLHUP)
-        return bool(poller.poll(seconds * 1000.0))
-    return _readable_windows(descriptor, seconds)
-
-
-def _readable_windows(descriptor: int, seconds: float) -> bool:
-    """Poll: Windows cannot wait for a pipe together with a time limit."""
-    api = importlib.import_module("_winapi")
-    handle = importlib.import_module("msvcrt").get_osfhandle(descriptor)
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            if api.PeekNamedPipe(handle, 0)[0] > 0:
-                return True
-        except OSError:
-            return True  # the other end is closed: reading will say so
-        if time.monotonic() >= until:
-            return False
-        time.sleep(0.001)
-
-
-def _refusal(error: object) -> IngestError:
-    """The child's refusal as an error, kept short and plain."""
-    if isinstance(error, dict):
-        code, message = error.get("code"), error.get("message")
-        if isinstance(code, str) and isinstance(message, str):
-            plain = "".join(letter for letter in message if letter.isprintable())
-            return IngestError(code[:60], plain[:300])
-    return _rubbish()
-
-
-def _died() -> IngestError:
-    return IngestError(
-        "reader-crashed", "Reading ended abnormally; the file is damaged or needs too much memory."
-    )
-
-
-def _rubbish() -> IngestError:
-    return IngestError("reader-garbage", "Reading gave an answer that makes no sense.")

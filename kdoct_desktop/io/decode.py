@@ -1,9 +1,9 @@
 """From plan to volume: pixels come out of the reading process B-scan by B-scan."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
-from itertools import groupby
 from typing import Protocol
 
 import numpy as np
@@ -20,15 +20,12 @@ from kdoct_desktop.domain.volume import (
     Source,
     Spacing,
 )
-from kdoct_desktop.io.plan import (
-    FrameRef,
-    InputFile,
-    LayersPlan,
-    LocalizerPlan,
-    VolumePlan,
-    check_size,
-)
-from kdoct_desktop.io.session import Session, garbage
+from kdoct_desktop.io.dealing import Dealing
+from kdoct_desktop.io.failures import garbage
+from kdoct_desktop.io.frames import Asked, arguments_of, picture_of
+from kdoct_desktop.io.plan import FrameRef, LayersPlan, LocalizerPlan, VolumePlan, check_size
+from kdoct_desktop.io.session import Session
+from kdoct_desktop.io.wire import Message
 
 _NARROW = 48
 
@@ -67,18 +64,6 @@ class BscanListener(Protocol):
         """
 
 
-class FileRefusedError(IngestError):
-    """One file of a volume is refused, and the volume with it.
-
-    Attributes:
-        file: The file.
-    """
-
-    def __init__(self, file: InputFile, error: IngestError, message: str) -> None:
-        super().__init__(error.code, message)
-        self.file = file
-
-
 def decode_volume(
     plan: VolumePlan,
     session: Session,
@@ -109,13 +94,14 @@ def decode_volume(
         scan_pattern=plan.scan_pattern,
         spacing=plan.spacing,
     )
-    waited = session.contained.waited_s
-    for count, at in enumerate(_pixels(plan, session, voxels, waited), start=1):
-        session.reporter.report(done_before + count, total, "reading B-scans")
-        if on_bscan is not None:
-            view = voxels[at]
-            view.flags.writeable = False
-            on_bscan(header, at, view)
+    later = total - done_before - len(plan.frames)
+    with closing(Dealing(plan, session, voxels, later=later).places()) as places:
+        for count, at in enumerate(places, start=1):
+            session.reporter.report(done_before + count, total, "reading B-scans")
+            if on_bscan is not None:
+                view = voxels[at]
+                view.flags.writeable = False
+                on_bscan(header, at, view)
     return _volume(plan, voxels, session)
 
 
@@ -151,82 +137,6 @@ def _volume(plan: VolumePlan, voxels: NDArray[np.uint8], session: Session) -> Oc
     )
 
 
-def _pixels(
-    plan: VolumePlan, session: Session, voxels: NDArray[np.uint8], waited: float
-) -> Iterator[int]:
-    """Fill `voxels`, the middle B-scan first; yields the index of each when it is there."""
-    middle = len(plan.frames) // 2
-    sequence = [middle, *(i for i in range(len(plan.frames)) if i != middle)]
-    for file, run in groupby(sequence, key=lambda i: plan.frames[i].file):
-        indices = list(run)
-        left = session.limits.volume_seconds(len(sequence))
-        left -= session.contained.waited_s - waited
-        seconds = min(left, session.limits.file_s) if len(indices) == 1 else left
-        try:
-            wanted = [plan.frames[i].index for i in indices]
-            answers = _frames(
-                session, Asked(plan.task, plan.source.format, file), wanted, seconds=seconds
-            )
-            for at, pixels in zip(indices, answers, strict=True):
-                if pixels.shape != voxels.shape[1:]:
-                    raise garbage()
-                voxels[at] = pixels
-                yield at
-        except IngestError as error:
-            raise _about_file(plan, file, error) from error
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which task for which file of which format."""
-
-    task: str
-    format: str
-    file: InputFile
-
-
-def _frames(
-    session: Session,
-    asked: Asked,
-    indices: Sequence[int],
-    *,
-    colour: bool = False,
-    seconds: float,
-) -> Iterator[NDArray[np.uint8]]:
-    """Pictures of a file as they come, each checked for what was asked."""
-    answers = session.contained.request(
-        asked.task,
-        seconds=seconds,
-        path=str(asked.file.path),
-        format=asked.format,
-        indices=list(indices),
-        colour=colour,
-        limits=asdict(session.limits),
-    )
-    expected = iter(indices)
-    for message, payload in answers:
-        shape = message.get("shape")
-        if message.get("index") != next(expected, None) or not isinstance(shape, list):
-            raise garbage()
-        if not all(type(size) is int and size > 0 for size in shape):
-            raise garbage()
-        pixels = np.frombuffer(payload, dtype=np.uint8)
-        if pixels.size != int(np.prod(shape, dtype=object)):
-            raise garbage()
-        yield pixels.reshape(shape)
-    if next(expected, None) is not None:
-        raise garbage()
-
-
-def _about_file(plan: VolumePlan, file: InputFile, error: IngestError) -> IngestError:
-    """The refusal, told about the file where the volume has several."""
-    files = {frame.file.path for frame in plan.frames}
-    if len(files) == 1:
-        return FileRefusedError(file, error, error.message)
-    text = f"{error.message} Its volume of {len(plan.frames)} B-scans is not read."
-    return FileRefusedError(file, error, text)
-
-
 def _localizer(
     plan: LocalizerPlan | None, source: Source, session: Session
 ) -> tuple[Localizer | None, tuple[Notice, ...]]:
@@ -235,10 +145,12 @@ def _localizer(
         return None, ()
     frame: FrameRef = plan.frame
     asked = Asked(plan.task, source.format, frame.file)
+    arguments = arguments_of(asked, [frame.index], session.limits, colour=True)
     try:
-        (pixels,) = _frames(
-            session, asked, [frame.index], colour=True, seconds=session.limits.file_s
+        message, payload = _only(
+            session.contained.request(plan.task, seconds=session.limits.file_s, **arguments)
         )
+        pixels = picture_of(message, payload, index=frame.index)
         if pixels.shape != plan.shape:
             raise garbage()
     except IngestError as error:
@@ -256,13 +168,16 @@ def _layers(
         return None, ()
     shape = (len(plan.names), len(volume.frames), volume.ascans)
     try:
-        ((message, payload),) = session.contained.request(
-            "device-layers",
-            seconds=session.limits.file_s,
-            path=str(plan.file.path),
-            format=volume.source.format,
-            volume=plan.volume,
-            limits=asdict(session.limits),
+        message, payload = _only(
+            session.contained.request(
+                plan.task,
+                seconds=session.limits.file_s,
+                path=str(plan.file.path),
+                format=volume.source.format,
+                volume=plan.volume,
+                bscans=[frame.index for frame in volume.frames],
+                limits=asdict(session.limits),
+            )
         )
         if message.get("shape") != list(shape) or payload.nbytes != 4 * math.prod(shape):
             raise garbage()
@@ -272,6 +187,14 @@ def _layers(
     rows = np.frombuffer(payload, dtype="<f4").reshape(shape).astype(np.float32, copy=False)
     rows = np.where((rows >= 0.0) & (rows < volume.depth), rows, np.float32(np.nan))
     return LayerSurfaces(plan.names, rows), ()
+
+
+def _only(answers: Iterator[tuple[Message, memoryview]]) -> tuple[Message, memoryview]:
+    """The answer of a task that gives one."""
+    several = list(answers)
+    if len(several) != 1:
+        raise garbage()
+    return several[0]
 
 
 def _narrow(plan: VolumePlan, voxels: NDArray[np.uint8]) -> tuple[Notice, ...]:

@@ -24,7 +24,7 @@ def read_frames(
     """Decode ``arguments["indices"]`` of ``arguments["path"]`` in that order.
 
     With ``colour`` a colour picture stays in colour, axes (row, column, RGB); without it must be
-    grey. Each answer carries ``index`` and ``shape``.
+    grey. Each answer carries ``index`` and ``shape``, and ``apart`` (see ``crew.Decoded``).
 
     Raises:
         IngestError: A frame cannot be decoded; the message says which, counted from 1.
@@ -45,7 +45,8 @@ def read_frames(
             raise IngestError(
                 error.code, f"B-scan {index + 1} of {layout.frames}: {error.message}"
             ) from error
-        yield {"index": index, "shape": list(pixels.shape)}, pixels.data
+        apart = layout.syntax not in NATIVE  # those are only copied
+        yield {"index": index, "shape": list(pixels.shape), "apart": apart}, pixels.data
 
 
 def _eight_bit(layout: Layout, index: int, *, colour: bool) -> NDArray[np.uint8]:

@@ -77,7 +77,13 @@ def read_frames(
     with _opened(path) as image:
         for index in arguments["indices"]:
             pixels = np.ascontiguousarray(_decoded(image, path, index))
-            yield {"index": index, "shape": list(pixels.shape)}, pixels.data
+            answer = {"index": index, "shape": list(pixels.shape), "apart": _apart(image, index)}
+            yield answer, pixels.data
+
+
+def _apart(image: Image.Image, index: int) -> bool:
+    """See ``crew.Decoded``: not where pixels are copied, or pages searched from the first one."""
+    return index == 0 and image.format != "BMP" and image.info.get("compression") != "raw"
 
 
 def _opened(path: Path) -> Image.Image:

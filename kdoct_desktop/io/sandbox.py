@@ -15,6 +15,7 @@ from typing import IO, Any
 
 _PR_SET_PDEATHSIG = 1
 _SIGKILL = 9
+_GENTLE = 5  # steps of niceness, as many as the inference process of a window takes
 _PIPE_BYTES = 1 << 20  # the most that Linux gives without asking an administrator
 _FORBIDDEN = (
     "socket.connect",
@@ -110,6 +111,20 @@ def _extended_limits(memory_bytes: int) -> bytes:
     data[16:20] = (0x100 | 0x400 | 0x2000).to_bytes(4, "little")
     data[112:120] = memory_bytes.to_bytes(8, "little")
     return bytes(data)
+
+
+def lower_priority(pid: int) -> None:
+    """Let a process of ours, and what it starts, leave the processor to others that want it.
+
+    Windows is told when the process starts. Linux may share the processor between sessions before
+    it looks at the processes of each (autogroups), so the session is told as well.
+    """
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, os.nice(0) + _GENTLE)
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(_GENTLE), encoding="ascii")
 
 
 def widen(pipe: IO[bytes] | None) -> None:

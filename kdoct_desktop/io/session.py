@@ -8,6 +8,8 @@ from typing import TypeVar
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.domain.progress import Progress
 from kdoct_desktop.io.contained import Contained
+from kdoct_desktop.io.crew import Crew
+from kdoct_desktop.io.failures import garbage
 from kdoct_desktop.io.limits import Limits
 from kdoct_desktop.io.plan import InputFile
 from kdoct_desktop.io.records import from_json
@@ -41,12 +43,20 @@ class Session:
         contained: The reading process.
         limits: What is accepted.
         reporter: Who is told.
+        crew: The reading process with its helpers; None where it works alone.
     """
 
-    def __init__(self, contained: Contained, limits: Limits, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        contained: Contained,
+        limits: Limits,
+        reporter: Reporter,
+        crew: Crew | None = None,
+    ) -> None:
         self.contained = contained
         self.limits = limits
         self.reporter = reporter
+        self.crew = crew
 
     def header(self, task: str, file: InputFile, kind: type[T], **arguments: object) -> T:
         """What the reading process makes of a file's header.
@@ -117,8 +127,3 @@ def _hash(path: Path, sha256: "hashlib._Hash", session: Session) -> None:
                 session.reporter.tick()
     except OSError as error:
         raise IngestError("unreadable", "The file cannot be read.") from error
-
-
-def garbage() -> IngestError:
-    """The refusal of an answer that cannot be right."""
-    return IngestError("reader-garbage", "Reading gave an answer that makes no sense.")

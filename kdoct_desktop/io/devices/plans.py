@@ -22,6 +22,7 @@ from kdoct_desktop.domain.volume import (
 from kdoct_desktop.io.devices.fields import DeviceInfo, LocalizerInfo, VolumeInfo
 from kdoct_desktop.io.devices.formats import DeviceFormat
 from kdoct_desktop.io.dicom_identity import day_of
+from kdoct_desktop.io.failures import garbage
 from kdoct_desktop.io.plan import (
     FrameRef,
     InputFile,
@@ -30,7 +31,7 @@ from kdoct_desktop.io.plan import (
     VolumePlan,
     combined_hash,
 )
-from kdoct_desktop.io.session import Session, garbage, hash_file
+from kdoct_desktop.io.session import Session, hash_file
 
 _FOLDER_PARTS = {"/", "\\", "\0"}
 
