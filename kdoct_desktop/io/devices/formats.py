@@ -56,12 +56,32 @@ FORMATS: tuple[DeviceFormat, ...] = (
         reads="all scan patterns, eye, scale, order and gaps from positions, scan lines, "
         "localizer, layers, time (UTC), patient",
         lacks="thickness grid, image quality, alignment; scan lines of a circle",
-        doubt="Only line and circle scans of a device were tried, no volume.",
+        doubt="Heidelberg .vol was tried on a line and a circle scan of one device, but on no "
+        "volume of one.",
     ),
     DeviceFormat(
         name="Heidelberg .e2e", claims=starts(b"CMDb", b"E2EMultipleVolumeFile"), parser=""
     ),
-    DeviceFormat(name="Heidelberg XML", claims=lambda head: b"<HEDX" in head.data, parser=""),
+    DeviceFormat(
+        name="Heidelberg XML",
+        claims=lambda head: b"<HEDX" in head.data,
+        parser="kdoct_desktop.io.devices.heidelberg_xml:parse",
+        tested="one export of Viewing Module 6.9 whose values and pictures are made up, and "
+        "written files",
+        reads="all series of a file with their pictures, eye, pattern, scale, order and gaps, scan "
+        "lines, localizer, layers, time, patient, device and software",
+        lacks="thickness grid, image quality, series without B-scans",
+        doubt="Heidelberg XML was not tried on a complete export of a device; scan patterns other "
+        "than volumes are not verified.",
+    ),
+    DeviceFormat(
+        name="Layer surfaces (Iowa)",
+        claims=lambda head: b"<surfaces>" in head.data,
+        parser="kdoct_desktop.io.devices.iowa_surfaces:parse",
+        tested="one file of OCTLayerSeg 3.8",
+        reads="nothing: it is no scan, and the message says so",
+        lacks="everything",
+    ),
     DeviceFormat(
         name="Topcon .fds",
         claims=starts(b"FOCTFDS"),
