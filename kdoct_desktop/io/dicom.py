@@ -14,6 +14,7 @@ from kdoct_desktop.io import dicom_fields as fields
 from kdoct_desktop.io.dicom_fields import FileInfo, FrameInfo
 from kdoct_desktop.io.dicom_geometry import pattern_of, pattern_provenance, spacing_of
 from kdoct_desktop.io.dicom_identity import day_of, eye_of, moment_of, patient_of
+from kdoct_desktop.io.dicom_layers import with_layers
 from kdoct_desktop.io.dicom_localizer import DicomFile, localizer_of, localizer_plan
 from kdoct_desktop.io.dicom_order import lines_of, numbers_of, order_of
 from kdoct_desktop.io.inputs import referenced_files
@@ -73,6 +74,7 @@ def plans_of(files: Sequence[DicomFile]) -> tuple[list[VolumePlan], list[Problem
     """
     problems: list[Problem] = []
     volumes: list[DicomFile] = []
+    maps: list[DicomFile] = []
     localizers: dict[str, DicomFile] = {}
     seen: dict[str, str] = {}
     for entry in files:
@@ -88,6 +90,8 @@ def plans_of(files: Sequence[DicomFile]) -> tuple[list[VolumePlan], list[Problem
             volumes.append(entry)
         elif info.sop_class in fields.PHOTOGRAPHY:
             localizers[info.instance] = entry
+        elif info.sop_class == fields.HEIGHT_MAP:
+            maps.append(entry)
         else:
             problems.append(_not_a_volume(entry))
     plans: list[VolumePlan] = []
@@ -103,7 +107,8 @@ def plans_of(files: Sequence[DicomFile]) -> tuple[list[VolumePlan], list[Problem
         for entry in localizers.values()
         if entry.file.path not in used and entry.info.instance not in asked
     ]
-    return plans, problems
+    plans, alone = with_layers(plans, maps, volumes)
+    return plans, problems + alone
 
 
 def _not_a_volume(entry: DicomFile) -> Problem:

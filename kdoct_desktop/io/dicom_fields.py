@@ -21,6 +21,9 @@ SECONDARY_CAPTURE = {
 }
 """Secondary Capture, single and multi-frame: pictures without geometry."""
 
+HEIGHT_MAP = "1.2.840.10008.5.1.4.1.1.66.8"
+"""Height Map Segmentation Storage: layers of a volume (Supplement 240)."""
+
 DIRECTORY = "1.2.840.10008.1.3.10"
 """Media Storage Directory: a DICOMDIR."""
 
@@ -65,6 +68,25 @@ class PersonInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class HeightsInfo:
+    """Layers of a tomography, as a height map holds them.
+
+    Attributes:
+        source: SOP instance UID of the tomography.
+        names: Name of each boundary.
+        bscans: Frame of the tomography, from 1, that each row belongs to; empty for row by row.
+        rows: B-scans.
+        columns: A-scans.
+    """
+
+    source: str
+    names: tuple[str, ...]
+    bscans: tuple[int, ...]
+    rows: int
+    columns: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileInfo:
     """What the file says as a whole.
 
@@ -99,6 +121,7 @@ class FileInfo:
         lossy: The pixels went through lossy compression.
         lossy_methods: How, each method as DICOM calls it; empty where unknown.
         lossy_ratios: How many times smaller each method made them; empty where unknown.
+        heights: Layers of another file's B-scans; None where the file is no height map.
     """
 
     sha256: str
@@ -131,3 +154,4 @@ class FileInfo:
     lossy: bool = False
     lossy_methods: tuple[str, ...] = ()
     lossy_ratios: tuple[float, ...] = ()
+    heights: HeightsInfo | None = None

@@ -40,6 +40,7 @@ class Gated:
         pixels: Offset of the pixel data's value; None where there is none.
         pixel_bytes: Declared length; ``0xFFFFFFFF`` for encapsulated pixel data.
         size: Bytes of the file at `path`.
+        floating: The pixel data are 32-bit floating-point values.
     """
 
     path: Path
@@ -51,11 +52,17 @@ class Gated:
     pixels: int | None
     pixel_bytes: int
     size: int
+    floating: bool = False
 
 
 def truncated() -> IngestError:
     """The refusal of a file that ends too early."""
     return IngestError("truncated-file", "The file ends before its data does; export it again.")
+
+
+def floating_point() -> IngestError:
+    """The refusal of a picture whose pixels are no integers."""
+    return IngestError("unsupported-depth", "Floating-point pixels are not read.")
 
 
 def pass_gate(path: Path, limits: Limits, folder: Path) -> Gated:
@@ -95,6 +102,7 @@ def pass_gate(path: Path, limits: Limits, folder: Path) -> Gated:
         pixels=pixels,
         pixel_bytes=length,
         size=size,
+        floating=walker.floating,
     )
 
 
@@ -152,15 +160,17 @@ class _Walker:
         self._implicit = implicit
         self._limits = limits
         self._count = 0
+        self.floating = False
 
     def data_set(self) -> tuple[int, int | None, int]:
         """Offsets of the pixel data element and its value, and its declared length."""
         while (at := self._stream.tell()) < self._size:
             tag, vr, length = self.header()
             kind = _PIXELS.get(tag)
-            if kind in ("float", "double"):
-                raise IngestError("unsupported-depth", "Floating-point pixels are not read.")
-            if kind == "pixels":
+            if kind == "double":
+                raise floating_point()
+            if kind is not None:
+                self.floating = kind == "float"
                 value = self._stream.tell()
                 if length != UNDEFINED and length > self._size - value:
                     raise truncated()

@@ -18,6 +18,7 @@ from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io import dicom_fields as fields
 from kdoct_desktop.io.child import Workspace
 from kdoct_desktop.io.dicom_gate import Gated, pass_gate
+from kdoct_desktop.io.dicom_heights import heights_of
 from kdoct_desktop.io.dicom_layout import layout_of
 from kdoct_desktop.io.dicom_lossy import lossy_of
 from kdoct_desktop.io.dicom_pattern import stated_pattern
@@ -49,6 +50,9 @@ def read_header(
         work.parsed[str(path)] = layout
         frames, lossy = layout.frames, lossy_of(data, layout)
     info = _file_info(data, sop_class, frames=frames)
+    if sop_class == fields.HEIGHT_MAP:
+        work.parsed[str(path)], heights = heights_of(gated, data, limits)
+        info = dataclasses.replace(info, heights=heights)
     if lossy is not None:
         methods, ratios = lossy
         info = dataclasses.replace(info, lossy=True, lossy_methods=methods, lossy_ratios=ratios)
@@ -175,6 +179,8 @@ def _frame_info(group: Dataset, shared: Dataset, top: Dataset) -> fields.FrameIn
     place = item("OphthalmicFrameLocationSequence")
     if not len(place):
         place = _first(top, "OphthalmicFrameLocationSequence")
+    linked = place if len(place) else item("ReferencedImageSequence")
+    picture = _text(linked, "ReferencedSOPClassUID") in {None, *fields.PHOTOGRAPHY}
     measures = item("PixelMeasuresSequence")
     spacing = _numbers(measures, "PixelSpacing") or _numbers(top, "PixelSpacing")
     plane = _numbers(item("PlanePositionSequence"), "ImagePositionPatient")
@@ -185,7 +191,7 @@ def _frame_info(group: Dataset, shared: Dataset, top: Dataset) -> fields.FrameIn
         plane=plane if len(plane) == 3 else None,
         coordinates=_numbers(place, "ReferenceCoordinates"),
         orientation=_text(place, "OphthalmicImageOrientation"),
-        localizer=_text(place, "ReferencedSOPInstanceUID"),
+        localizer=_text(linked, "ReferencedSOPInstanceUID") if picture else None,
         spacing=(spacing[0], spacing[1]) if len(spacing) == 2 else None,
         between=_number(measures, "SpacingBetweenSlices") or _number(top, "SpacingBetweenSlices"),
         thickness=_number(measures, "SliceThickness") or _number(top, "SliceThickness"),

@@ -14,7 +14,14 @@ from pydicom.uid import UID
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io import dicom_fields as fields
 from kdoct_desktop.io.dicom_fragments import Span, frame_spans
-from kdoct_desktop.io.dicom_gate import DEFLATED, IMPLICIT, UNDEFINED, Gated, truncated
+from kdoct_desktop.io.dicom_gate import (
+    DEFLATED,
+    IMPLICIT,
+    UNDEFINED,
+    Gated,
+    floating_point,
+    truncated,
+)
 from kdoct_desktop.io.grey import GreyTransform, Window
 from kdoct_desktop.io.limits import Limits
 
@@ -90,6 +97,8 @@ def layout_of(gated: Gated, data: Dataset, limits: Limits) -> Layout:
         name = UID(gated.syntax).name
         known = name if name != gated.syntax else "an unknown transfer syntax"
         raise IngestError("unsupported-syntax", f"The pixels are encoded as {known}; not read.")
+    if gated.floating:
+        raise floating_point()
     if gated.pixels is None:
         raise IngestError("missing-pixel-data", "The file holds no pixel data.")
     rows, columns, frames = _size(data, limits)

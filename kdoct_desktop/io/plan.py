@@ -79,11 +79,13 @@ class LayersPlan:
         file: File that holds them.
         volume: Place of the volume among those of the file.
         names: Name of each boundary.
+        task: Task of the reading process that reads them.
     """
 
     file: InputFile
     volume: int
     names: tuple[str, ...]
+    task: str = "device-layers"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

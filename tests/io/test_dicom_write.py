@@ -1,0 +1,299 @@
+"""Volumes written as DICOM: they come back as they were, and nothing is told that nobody knows."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydicom import dcmread
+
+from kdoct_desktop.domain.study import Patient
+from kdoct_desktop.domain.volume import (
+    Laterality,
+    LocalizerKind,
+    LossyCompression,
+    Notice,
+    OctVolume,
+    ScanPattern,
+    Spacing,
+)
+from kdoct_desktop.io.readers import open_volumes
+from kdoct_desktop.io.writing.heights import NOT_FOUND
+from kdoct_desktop.io.writing.subject import WriteError, subject_of
+from kdoct_desktop.io.writing.values import person, text
+from kdoct_desktop.io.writing.volume import write_volume
+from tests.io.written_scans import (
+    NAMES,
+    RULES,
+    every_kind,
+    fundus,
+    layers,
+    scan,
+    study,
+    write,
+    written,
+)
+
+
+def read_back(folder: Path) -> OctVolume:
+    """The only volume of a folder without problems."""
+    opened = open_volumes(folder)
+    assert opened.problems == ()
+    (visit,) = opened.studies
+    (one,) = visit.volumes
+    return one
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_raster_comes_back_as_it_was(tmp_path: Path, compress: bool) -> None:
+    one = scan(Laterality.OS, layers=layers())
+    write(one, tmp_path, replace(RULES, compress=compress))
+    opened = open_volumes(tmp_path)
+    assert opened.problems == ()
+    (visit,) = opened.studies
+    assert (visit.uid, visit.performed) == ("2.25.17", date(2026, 11, 20))
+    assert visit.patient == study(one).patient
+    (back,) = visit.volumes
+    np.testing.assert_array_equal(back.voxels, one.voxels)
+    for name in ("bscan_mm", "axial_mm", "ascan_mm"):
+        assert getattr(back.spacing, name) == pytest.approx(getattr(one.spacing, name), rel=1e-5)
+    assert (back.laterality, back.scan_pattern) == (Laterality.OS, ScanPattern.RASTER)
+    assert (back.device, back.software) == (one.device, one.software)
+    assert back.acquired == one.acquired
+    assert back.scan_lines is not None
+    assert one.scan_lines is not None
+    assert np.abs(back.scan_lines - one.scan_lines).max() < 2e-5
+    assert back.localizer is not None
+    assert one.localizer is not None
+    np.testing.assert_array_equal(back.localizer.pixels, one.localizer.pixels)
+    assert back.localizer.pixel_mm == pytest.approx(one.localizer.pixel_mm)
+    assert back.layers is not None
+    assert back.layers.names == NAMES
+    np.testing.assert_array_equal(back.layers.rows, layers().rows)
+
+
+def test_missing_bscans_are_missing_again(tmp_path: Path) -> None:
+    write(scan(numbers=(0, 1, 3, 4, 6), planned=7, localizer=None, scan_lines=None), tmp_path)
+    back = read_back(tmp_path)
+    assert back.numbers == (0, 1, 3, 4, 6)
+    assert "missing-bscans" in {notice.code for notice in back.notices}
+
+
+def test_what_nobody_knows_stays_unknown(tmp_path: Path) -> None:
+    bare = replace(
+        scan(localizer=None, scan_lines=None, scan_pattern=ScanPattern.UNKNOWN),
+        spacing=Spacing(), device=None, software=None,
+    )  # fmt: skip
+    write(bare, tmp_path, visit=study(bare, patient=Patient()))
+    opened = open_volumes(tmp_path)
+    (back,) = opened.studies[0].volumes
+    assert opened.studies[0].patient == Patient()
+    assert (back.spacing.axial_mm, back.spacing.ascan_mm, back.spacing.bscan_mm) == (None,) * 3
+    assert back.scan_pattern is ScanPattern.UNKNOWN
+    assert (back.device, back.software, back.localizer, back.layers) == (None,) * 4
+
+
+def test_a_colour_photograph_and_a_circle_keep_each_other(tmp_path: Path) -> None:
+    circle = scan(bscans=1, scan_pattern=ScanPattern.CIRCLE, scan_lines=None, localizer=fundus())
+    raster = scan()
+    other = replace(raster, source=replace(raster.source, key="another scan"))
+    write(circle, tmp_path)
+    write(other, tmp_path)
+    opened = open_volumes(tmp_path)
+    assert opened.problems == ()
+    volumes = {volume.scan_pattern: volume for volume in opened.studies[0].volumes}
+    back = volumes[ScanPattern.CIRCLE].localizer
+    assert back is not None
+    assert back.kind is LocalizerKind.FUNDUS
+    assert back.pixel_mm is None
+    np.testing.assert_array_equal(back.pixels, fundus().pixels)
+    assert volumes[ScanPattern.RASTER].localizer is not None
+
+
+@pytest.mark.parametrize("pattern", [ScanPattern.ONH, ScanPattern.ANTERIOR, ScanPattern.RADIAL])
+def test_scans_that_are_not_of_the_macula_stay_so(tmp_path: Path, pattern: ScanPattern) -> None:
+    write(scan(scan_pattern=pattern, scan_lines=None, localizer=None), tmp_path)
+    assert read_back(tmp_path).scan_pattern is pattern
+
+
+def test_heights_are_pixels_of_depth_with_padding_where_there_are_none(tmp_path: Path) -> None:
+    files = written(scan(layers=layers()), tmp_path)
+    data, opt = files["layers"], files["tomography"]
+    rows = np.frombuffer(data.FloatPixelData, "<f4").reshape(3, 5, 64)
+    np.testing.assert_array_equal(np.where(rows == NOT_FOUND, np.nan, rows), layers().rows)
+    assert data.FloatPixelPaddingValue == NOT_FOUND
+    assert (data.NumberOfFrames, data.Rows, data.Columns) == (3, opt.NumberOfFrames, opt.Columns)
+    assert data.FrameOfReferenceUID == opt.FrameOfReferenceUID
+    segments = [
+        (one.SegmentLabel, one.SegmentedPropertyTypeCodeSequence[0].CodeValue)
+        for one in data.SegmentSequence
+    ]
+    assert segments == [("ILM", "280677004"), ("RNFL/GCL", "128289"), (NAMES[2], "5665001")]
+    (source,) = (
+        data.SharedFunctionalGroupsSequence[0].DerivationImageSequence[0].SourceImageSequence
+    )
+    assert source.ReferencedSOPInstanceUID == opt.SOPInstanceUID
+
+
+def test_lines_count_pixels_of_the_localizer_from_one_row_first(tmp_path: Path) -> None:
+    one = scan()
+    files = written(one, tmp_path)
+    assert one.scan_lines is not None
+    for index, frame in enumerate(files["tomography"].PerFrameFunctionalGroupsSequence):
+        (place,) = frame.OphthalmicFrameLocationSequence
+        assert place.ReferencedSOPInstanceUID == files["localizer"].SOPInstanceUID
+        assert place.OphthalmicImageOrientation == "LINEAR"
+        expected = one.scan_lines[index].ravel() + 1.0
+        np.testing.assert_allclose(place.ReferenceCoordinates, expected, atol=1e-5)
+
+
+def test_lossy_compression_is_told_on(tmp_path: Path) -> None:
+    kinds = every_kind()
+    files = written(kinds["lossy"], tmp_path / "a")
+    assert {data.LossyImageCompression for data in files.values()} == {"01"}
+    assert files["tomography"].LossyImageCompressionMethod == "ISO_15444_1"
+    assert float(files["tomography"].LossyImageCompressionRatio) == pytest.approx(7.1234567)
+    plain = written(scan(), tmp_path / "b")
+    assert {data.LossyImageCompression for data in plain.values()} == {"00"}
+    assert read_back(tmp_path / "a").lossy is not None
+
+
+def test_converting_twice_gives_the_same_bytes_whatever_the_hour(tmp_path: Path) -> None:
+    one = scan(layers=layers())
+    names = write(one, tmp_path / "a")
+    time.sleep(1.1)
+    assert write(one, tmp_path / "b") == names
+    for file in names:
+        first, second = (tmp_path / folder / file.name for folder in ("a", "b"))
+        assert first.read_bytes() == second.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda one: replace(one, source=replace(one.source, key="other")),
+        lambda one: replace(one, source=replace(one.source, sha256="f" * 64)),
+        lambda one: replace(one, laterality=Laterality.OS),
+    ],
+)
+def test_objects_that_differ_have_other_identifiers(
+    tmp_path: Path, change: Callable[[OctVolume], OctVolume]
+) -> None:
+    one = scan(layers=layers())
+    uids = [
+        {data[key].value for data in written(volume, tmp_path / name).values() for key in UIDS}
+        for name, volume in (("a", one), ("b", change(one)))
+    ]
+    assert not uids[0] & uids[1]
+    assert all(uid.startswith("2.25.") and len(uid) <= 64 for uid in uids[0] | uids[1])
+
+
+UIDS = ("SOPInstanceUID", "SeriesInstanceUID")
+
+
+def test_an_anonymous_object_holds_nobody_and_no_identifier_of_the_source(tmp_path: Path) -> None:
+    one = scan(layers=layers())
+    one = replace(one, source=replace(one.source, key="1.2.840.99.series"))
+    visit = study(one, uid="1.2.840.99.study")
+    files = write(one, tmp_path, replace(RULES, anonymous=True), visit=visit)
+    for file in files:
+        content = (tmp_path / file.name).read_bytes()
+        for secret in ("Erika", "denscheidt", "P-0042", "19480309", "840.99", "ller 17"):
+            assert secret.encode() not in content
+        data = dcmread(tmp_path / file.name)
+        assert (data.PatientName, data.PatientID, data.PatientIdentityRemoved) == ("", "", "YES")
+
+
+def test_names_of_files_tell_the_eye_and_nothing_of_the_patient(tmp_path: Path) -> None:
+    names = [file.name for file in write(scan(layers=layers()), tmp_path)]
+    assert {name[:3] for name in names} == {"OD-"}
+    assert [name[11:] for name in names] == ["-localizer.dcm", "-tomography.dcm", "-layers.dcm"]
+    assert not any(word in name for name in names for word in ("ller", "0042", "1948"))
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"laterality": None}, "eye-unknown"),
+        ({"acquired": None}, "time-unknown"),
+        ({"scan_pattern": ScanPattern.ANGIOGRAPHY}, "angiography"),
+        ({"notices": (Notice("burned-in-text", "Text."),)}, "burned-in-text"),
+        ({"lossy": LossyCompression()}, "loss-unknown"),
+    ],
+)
+def test_what_the_standard_demands_and_nobody_knows_is_refused(
+    change: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(WriteError) as refused:
+        subject_of(study(replace(scan(), **change)), 1, RULES)
+    assert refused.value.code == code
+    assert refused.value.message.endswith(".")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP", "DICOM Secondary Capture"])
+def test_of_pictures_somebody_must_say_that_they_hold_no_text(kind: str) -> None:
+    one = scan()
+    picture = replace(one, source=replace(one.source, format=kind))
+    with pytest.raises(WriteError) as refused:
+        subject_of(study(picture), 1, RULES)
+    assert refused.value.code == "text-unknown"
+    assert subject_of(study(picture), 1, replace(RULES, no_text=True)).volume is picture
+
+
+def test_nothing_is_replaced_unless_forced_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    one = scan()
+    first = write(one, tmp_path)
+    (tmp_path / first[0].name).write_bytes(b"somebody's")
+    with pytest.raises(WriteError) as refused:
+        write(one, tmp_path)
+    assert refused.value.code == "exists"
+    assert (tmp_path / first[0].name).read_bytes() == b"somebody's"
+    write_volume(subject_of(study(one), 1, RULES), tmp_path, replace=True)
+    assert dcmread(tmp_path / first[0].name).Modality == "OP"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(file.name for file in first)
+
+
+def test_a_localizer_made_from_the_scan_is_left_out_and_that_is_told(tmp_path: Path) -> None:
+    one = scan()
+    assert one.localizer is not None
+    en_face = replace(one, localizer=replace(one.localizer, kind=LocalizerKind.EN_FACE))
+    files, notices = write_volume(subject_of(study(en_face), 1, RULES), tmp_path)
+    assert [file.kind for file in files] == ["tomography"]
+    assert [notice.code for notice in notices] == ["localizer-left-out"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Doe, Jane Mary", "Doe^Jane Mary"),
+        ("Doe^Jane^Mary^Dr^MD", "Doe^Jane^Mary^Dr^MD"),
+        ("Doe^Jane^^^^too^many", "Doe^Jane"),
+        ("山田^太郎=やまだ^たろう", "山田^太郎 やまだ^たろう"),
+        ("Only", "Only"),
+        (None, ""),
+        ("A\x00B\x07C\x1b[31mD\r\nE\tF", "A B C [31mD E F"),
+        ("back\\slash", "back/slash"),
+        ("x\ud800y", "x y"),
+        ("W" * 4000, "W" * 64),
+    ],
+)
+def test_names_become_person_names_whatever_they_hold(name: str | None, expected: str) -> None:
+    assert person(name) == expected
+
+
+def test_hostile_texts_are_written_and_read(tmp_path: Path) -> None:
+    patient = Patient(
+        "<b>^\\..\\=" + "é" * 300, "\\" * 100 + "\n" + "7" * 90, date(1, 1, 1), "weiblich"
+    )
+    one = scan(device="D" * 5000 + "\x00", notices=())
+    write(one, tmp_path, visit=study(one, patient=patient))
+    back = open_volumes(tmp_path).studies[0]
+    assert back.patient.birth_date == date(1, 1, 1)
+    assert back.patient.sex is None
+    assert back.patient.identifier == "/" * 64
+    assert back.volumes[0].device == "D" * 64
+    assert text("a  b\u202e") == "a b"
