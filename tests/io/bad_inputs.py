@@ -261,7 +261,7 @@ BAD_INPUTS: dict[str, tuple[Writer, str]] = {
     "a.fda": (raw(b"FOCTFDA" + b"\0" * 600), "no-bscans"),
     "P1_Macular Cube 512x128_1-2-2010_9-3-1_OD_sn1_cube_z.img": (
         raw(b"\0" * 4096),
-        "format-not-yet-supported",
+        "truncated-file",
     ),
     "scan.tar.gz": (raw(b"\x1f\x8b" + b"\0" * 100), "unsupported-archive"),
     "inner.zip": (raw(b"PK\x03\x04" + bytes(100)), "nested-archive"),

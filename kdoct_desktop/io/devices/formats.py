@@ -4,10 +4,16 @@ README's table is this one (``tests/io/devices/test_formats.py`` holds them toge
 ``experimental`` here is so called in the window and in every result.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from kdoct_desktop.io.devices.claims import (
+    is_bioptigen,
+    is_metaimage_file,
+    is_nifti,
+    is_optovue,
+    is_zeiss_cube,
+)
 from kdoct_desktop.io.head import Head, starts
 
 
@@ -33,12 +39,6 @@ class DeviceFormat:
     reads: str = ""
     lacks: str = ""
     doubt: str = ""
-
-
-def _is_zeiss_cube(head: Head) -> bool:
-    """Headerless: told by name and by the sizes of the usual cubes."""
-    named = re.search(r"_(od|os)_.*(cube|raster|z|raw)\.img$", head.name) is not None
-    return head.name.endswith(".img") and (named or head.size in (67_108_864, 40_960_000))
 
 
 def _is_heidelberg_vol(head: Head) -> bool:
@@ -103,6 +103,56 @@ FORMATS: tuple[DeviceFormat, ...] = (
         doubt="Topcon .fda was tried on a file of one device with a single B-scan; the order of "
         "the B-scans and all scan patterns but one are not verified.",
     ),
-    DeviceFormat(name="Zeiss .img", claims=_is_zeiss_cube, parser=""),
+    DeviceFormat(
+        name="Zeiss .img",
+        claims=is_zeiss_cube,
+        parser="kdoct_desktop.io.devices.zeiss_img:parse",
+        tested="written files only",
+        reads="processed cubes (macular, optic disc, anterior segment) and 5- and 21-line scans by "
+        "name; the usual cubes by size; eye, time, patient from the name; 6 x 6 x 2 mm assumed",
+        lacks="raw cubes, angiography, the fundus picture beside, the order of the B-scans",
+        doubt="Zeiss .img was not tried on a device's own file; orientation and order of the "
+        "B-scans and the scale are assumed.",
+    ),
+    DeviceFormat(
+        name="Bioptigen .OCT",
+        claims=is_bioptigen,
+        parser="kdoct_desktop.io.devices.bioptigen_oct:parse",
+        tested="written files only",
+        reads="line, rectangular and radial scans of 8 and 16 bit, scale, time; eye from the name",
+        lacks="Doppler data, scans of mixed density, repeated B-scans, positions",
+        doubt="Bioptigen .OCT was not tried on a device's own file; order and grey values of the "
+        "B-scans are assumed.",
+    ),
+    DeviceFormat(
+        name="Optovue .OCT",
+        claims=is_optovue,
+        parser="kdoct_desktop.io.devices.optovue_oct:parse",
+        tested="written files only",
+        reads="every step of the protocol as a volume, by the .txt of the same name; scale, eye; "
+        "time and patient from the name",
+        lacks="flow, layers, the fundus picture, files without their .txt",
+        doubt="Optovue .OCT was not tried on a device's own file; grey values and order of the "
+        "B-scans are assumed.",
+    ),
+    DeviceFormat(
+        name="MetaImage (RETOUCH)",
+        claims=is_metaimage_file,
+        parser="kdoct_desktop.io.devices.metaimage:parse",
+        tested="written files only",
+        reads="volumes of 8 and 16 bit, plain or packed, in one file or two; scale",
+        lacks="eye, time, pattern, localizer (the format has none); other types of voxels",
+        doubt="MetaImage was not tried on a published file; axes and order of the B-scans are "
+        "assumed.",
+    ),
+    DeviceFormat(
+        name="NIfTI",
+        claims=is_nifti,
+        parser="kdoct_desktop.io.devices.nifti:parse",
+        tested="written files only, also by nibabel",
+        reads="volumes of 8 and 16 bit, or with a stated display range, plain or packed; scale",
+        lacks="eye, time, pattern, localizer (the format has none); directions; two-file NIfTI",
+        doubt="NIfTI has no rule for OCT; axes and order of the B-scans are assumed.",
+    ),
 )
 """Every device format; the first claim wins."""

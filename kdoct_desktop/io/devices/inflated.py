@@ -1,5 +1,6 @@
 """Packed data that is unpacked only as far as it is asked for."""
 
+import os
 import tempfile
 import zlib
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io.devices.binary import damaged, truncated
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 class Inflated:
@@ -17,7 +18,7 @@ class Inflated:
     scan that its header claims, and that was held against the limits before.
 
     Attributes:
-        size: Bytes that the stream must unpack to; what follows them is left alone.
+        size: Bytes that the stream must unpack to, no more and no less.
     """
 
     def __init__(self, path: Path, *, start: int, size: int) -> None:
@@ -31,15 +32,18 @@ class Inflated:
         self.size = size
         self._stream = path.open("rb")
         self._stream.seek(start)
-        self._unpacked = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this
+        descriptor, name = tempfile.mkstemp(prefix="kdoct-unpacked-")
+        self._name = Path(name)
+        self._unpacked = os.fdopen(descriptor, "w+b")
         self._engine = zlib.decompressobj(47)  # zlib or gzip, as its first bytes say
         self._waiting = b""
         self._have = 0
 
     def close(self) -> None:
-        """Close both files."""
+        """Close both files and remove the temporary one."""
         self._stream.close()
         self._unpacked.close()
+        self._name.unlink(missing_ok=True)
 
     def __del__(self) -> None:
         if hasattr(self, "_unpacked"):
@@ -58,21 +62,31 @@ class Inflated:
         return self._unpacked.read(length)
 
     def _unpack(self, until: int) -> None:
+        if self._have >= until:
+            return
         self._unpacked.seek(self._have)
         while self._have < until:
             if self._engine.eof:  # gzip may come in several members
                 self._waiting = self._engine.unused_data
                 self._engine = zlib.decompressobj(47)
-            packed = self._waiting or self._stream.read(_CHUNK)
-            if not packed:
-                raise truncated()
-            try:
-                part = self._engine.decompress(packed, min(_CHUNK, self.size - self._have))
-            except zlib.error as error:
-                raise damaged("its packed data cannot be unpacked") from error
-            self._waiting = self._engine.unconsumed_tail
+            part = self._next(min(_CHUNK, until - self._have))
             self._unpacked.write(part)
             self._have += len(part)
+        while self._have == self.size and not self._engine.eof:
+            if self._next(1):
+                raise damaged("its packed data holds more than its header states")
+
+    def _next(self, most: int) -> bytes:
+        """The next bytes, perhaps none; zlib itself compares the checksum at the end."""
+        packed = self._waiting or self._stream.read(_CHUNK)
+        if not packed:
+            raise truncated()
+        try:
+            part = self._engine.decompress(packed, most)
+        except zlib.error as error:
+            raise damaged("its packed data cannot be unpacked") from error
+        self._waiting = self._engine.unconsumed_tail
+        return part
 
 
 def check_unpacked_size(size: int, most: int) -> None:
