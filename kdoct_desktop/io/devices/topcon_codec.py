@@ -1,5 +1,7 @@
 """Topcon files: one compressed picture, a plain JPEG 2000 codestream."""
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 from openjpeg.utils import decode
@@ -24,13 +26,22 @@ def decoded(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     if claim_of(data, "jpeg-2000") != Claim(shape[0], shape[1], shape[2] if shape[2:] else 1):
         text = "The compressed picture has another size than the file says."
         raise IngestError("size-mismatch", text)
+    _check_bits(data)
     try:
-        pixels = decode(data, j2k_format=0)
+        pixels = decode(data, j2k_format=0, reshape=False)
     except MemoryError:
         raise
     except Exception as error:  # a codec raises anything on damaged data
         raise IngestError("damaged-frame", "The compressed picture is damaged.") from error
-    if pixels.shape != shape or pixels.dtype != np.uint8:
+    if pixels.size != math.prod(shape) or pixels.dtype != np.uint8:
         text = "The compressed picture has another size than the file says."
         raise IngestError("size-mismatch", text)
-    return pixels
+    return pixels.reshape(shape)
+
+
+def _check_bits(data: bytes) -> None:
+    """Let unsigned values of up to 8 bits pass (ISO/IEC 15444-1 A.5.1: Csiz, then Ssiz of each)."""
+    samples = int.from_bytes(data[40:42], "big")
+    if any(depth > 7 for depth in data[42 : 42 + 3 * samples : 3]):
+        text = "The compressed picture has other values than 8 bits without a sign."
+        raise IngestError("unsupported-pixels", text)

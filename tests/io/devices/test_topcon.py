@@ -113,9 +113,14 @@ def test_an_fds_that_stays_dark_says_so(tmp_path: Path) -> None:
 
 
 def test_the_first_bytes_decide_not_the_extension(tmp_path: Path) -> None:
-    for name in ("scan.vol", "scan.dcm", "scan", "scan.fds"):
-        volume = only(open_volumes(save(tmp_path / name, fda(ramp(2)))))
-        assert volume.source.format == "Topcon .fda"
+    names = {"scan.vol", "scan.dcm", "scan", "scan.fds"}
+    for name in names:
+        save(tmp_path / name, fda(ramp(2)))
+    opened = open_volumes(tmp_path)
+    assert opened.problems == ()
+    volumes = [volume for study in opened.studies for volume in study.volumes]
+    assert {volume.source.label for volume in volumes} == names
+    assert {volume.source.format for volume in volumes} == {"Topcon .fda"}
 
 
 def test_both_eyes_of_a_folder_are_two_volumes_of_one_visit(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from openjpeg.utils import encode_array
 
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io.devices.topcon import parse
@@ -170,6 +171,8 @@ def test_codestreams_that_are_all_missing_are_no_scan(tmp_path: Path) -> None:
         (codestream(ramp(1, 40)[0]), "size-mismatch"),
         (codestream(photograph(32, 64)), "size-mismatch"),
         (b"\xff\x4f\xff\x51" + bytes(20), "damaged-frame"),
+        (encode_array(deep(1)[0], photometric_interpretation=2), "unsupported-pixels"),
+        (encode_array(ramp(1)[0].view("i1"), photometric_interpretation=2), "unsupported-pixels"),
     ],
 )
 def test_a_codestream_is_refused_before_a_codec_believes_it(
