@@ -4,7 +4,8 @@
 
 ``READER`` is ``eyepy-vol``, ``eyepy-e2e``, ``eyepy-xml`` or a class of oct-converter such as
 ``FDA``. Writes each volume as ``v0``, ``v1`` …, axes (bscan, depth, ascan), and prints one line of
-JSON: the eyes, and the seconds of each round without the import.
+JSON: the eyes, and the seconds of each round without the import. Values are those before any
+transform of theirs, where they keep them.
 """
 
 import contextlib
@@ -33,7 +34,8 @@ def _eyepy(kind: str) -> Callable[[Path], Read]:
             found = eyepy.import_heyex_e2e(path)
             opened = found if isinstance(found, list) else [found]
         layers = [{name: layer.data for name, layer in one.layers.items()} for one in opened]
-        return [one.data for one in opened], [str(one.laterality) for one in opened], layers
+        voxels = [np.asarray(one.data if kind == "xml" else one.raw_data) for one in opened]
+        return voxels, [str(one.laterality) for one in opened], layers
 
     return read
 
@@ -44,7 +46,9 @@ def _oct_converter(name: str) -> Callable[[Path], Read]:
     reader = getattr(oct_converter.readers, name)
 
     def read(path: Path) -> Read:
-        found = reader(str(path)).read_oct_volume()
+        # the one transform of theirs that can be undone: values to the power of 1/2.4
+        options = {"legacy_intensity_transform": True} if name == "E2E" else {}
+        found = reader(str(path)).read_oct_volume(**options)
         opened = found if isinstance(found, list) else [found]
         volumes = [np.stack([np.asarray(b) for b in one.volume]) for one in opened]
         return volumes, [one.laterality for one in opened], [one.contours or {} for one in opened]
