@@ -1,5 +1,6 @@
 """Made-up scans for tests: a retina-like volume, a fundus-like localizer, scan lines."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -125,3 +126,15 @@ def volume(
         acquired=datetime(2026, 11, 20, 9, 41),
         device="Heidelberg Engineering Spectralis",
     )
+
+
+def repeated(bscans: int, depth: int, ascans: int, *, located: bool = True) -> OctVolume:
+    """A scan of any size, made quickly: the same seven B-scans over and over.
+
+    Args:
+        bscans, depth, ascans: Size.
+        located: With a localizer and scan lines.
+    """
+    few = volume(bscans=7, depth=depth, ascans=ascans, lesion=(3, ascans // 2), located=located)
+    voxels = few.voxels[np.arange(bscans) % 7]
+    return replace(few, voxels=voxels, scan_lines=scan_lines(bscans) if located else None)

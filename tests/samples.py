@@ -28,7 +28,7 @@ from kdoct_desktop.domain.volume import (
     Provenance,
     ScanPattern,
 )
-from tests.sample_scans import volume
+from tests.sample_scans import repeated, volume
 
 CLASSES = ("NORMAL", "DRUSEN", "CNV", "DME")
 DISPLAY = ("Normal", "Drusen", "CNV", "DME")
@@ -197,6 +197,13 @@ def study_analysis(
         provider=PROVIDER,
         timing_s={"read": 0.41, "predict": 2.62, "total": 3.03},
     )
+
+
+def of_size(bscans: int, depth: int, ascans: int, *, located: bool = True) -> StudyAnalysis:
+    """A visit with one scan of any size; every B-scan shows evidence for CNV."""
+    scan = repeated(bscans, depth, ascans, located=located)
+    said = prediction(scan, code="CNV", at=(bscans // 2, ascans // 2), spread=float(bscans))
+    return study_analysis(analysed(scan, said))
 
 
 def every_state() -> dict[str, StudyAnalysis]:

@@ -24,14 +24,14 @@ import PySide6
 import torch
 
 from kdoct_desktop import __version__
-from tests.benchmarks import faithful, heatmaps, sameness, speed, window
+from tests.benchmarks import faithful, heatmaps, sameness, scrolling, speed, window
 from tests.benchmarks.measures import Measure
 from tests.benchmarks.subject import Subject, choose_subject
 
 BASELINE = Path(__file__).with_name("baseline.json")
 SCHEMA = 1
 PARTS = (
-    *("end-to-end", "evidence", "first-bscan", "start", "feel", "memory"),
+    *("end-to-end", "evidence", "first-bscan", "start", "feel", "scrolling", "memory"),
     *("parity", "preprocessing", "heatmaps", "faithfulness"),
 )
 
@@ -68,6 +68,7 @@ def _works(
         "first-bscan": lambda: speed.first_bscan(folder, rounds=rounds),
         "start": lambda: window.start(folder, rounds=rounds),
         "feel": lambda: window.feel(subject, folder),
+        "scrolling": lambda: scrolling.scrolling(folder, switches=100 if quick else 400),
         "memory": lambda: window.memory(subject, folder, bscans=128 if quick else 512),
         "parity": lambda: sameness.parity(subject, pictures=50 if quick else 500),
         "preprocessing": lambda: sameness.one_preprocessing(subject),

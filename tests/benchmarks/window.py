@@ -22,7 +22,7 @@ _LIMIT_S = 300.0
 
 def start(folder: Path, *, rounds: int) -> list[Measure]:
     """From the start of the process to the first painted window, files in the cache."""
-    times = [_child(folder, "start")["shown_s"] for _ in range(rounds + 1)]
+    times = [child(folder, "start")["shown_s"] for _ in range(rounds + 1)]
     return [at_most("window shown, warm start", min(times[1:]), unit="s", limit=1.5)]
 
 
@@ -30,7 +30,7 @@ def feel(subject: Subject, folder: Path) -> list[Measure]:
     """Switching B-scans with the heatmap shown, and how long the window's thread is busy."""
     home = _home(subject, folder)
     path = write_volume(phantom_voxels(), folder / "feel.dcm")
-    told = _child(home, "feel", str(path))
+    told = child(home, "feel", str(path))
     return [
         at_most("switch of B-scan with heatmap, p99", told["switch_p99_ms"], unit="ms", limit=16.0),
         stated("switch of B-scan with heatmap, median", told["switch_median_ms"], unit="ms"),
@@ -56,7 +56,7 @@ def memory(subject: Subject, folder: Path, *, bscans: int = 512) -> list[Measure
         voxels = phantom_voxels(count)
         path = write_volume(voxels, folder / f"memory{count}.dcm")
         sizes.append(voxels.nbytes)
-        peaks.append(_child(home, "feel", str(path), watch=True)["peak_bytes"])
+        peaks.append(child(home, "feel", str(path), watch=True)["peak_bytes"])
         path.unlink()
     growth = (peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
     return [
@@ -87,32 +87,40 @@ def _home(subject: Subject, folder: Path) -> Path:
     return home
 
 
-def _child(home: Path, what: str, *arguments: str, watch: bool = False) -> dict[str, Any]:
-    """Run one measurement off screen in a process of its own; its last line is the answer."""
+def child(
+    home: Path, what: str, *arguments: str, side: str = "window_child", watch: bool = False
+) -> dict[str, Any]:
+    """Run one measurement off screen in a process of its own; its last line is the answer.
+
+    Args:
+        home: Of the program.
+        what: Name of the measurement.
+        arguments: Of the measurement.
+        side: Module of this package that measures.
+        watch: Follow the memory as well: ``peak_bytes`` of the answer.
+    """
     environment = {**os.environ, HOME_VARIABLE: str(home), "QT_QPA_PLATFORM": "offscreen"}
     environment.pop(DATA_VARIABLE, None)
     environment["KDOCT_BENCHMARK_START"] = str(time.time())
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tests.benchmarks.window_child", what, *arguments],
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"tests.benchmarks.{side}", what, *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
         encoding="utf-8",
     )
-    peak = _watch(child) if watch else 0
-    answer, _ = child.communicate(timeout=_LIMIT_S)
-    if child.returncode != 0:
-        raise RuntimeError(f"the measurement {what} ended with {child.returncode}")
+    peak = _watch(process) if watch else 0
+    answer, _ = process.communicate(timeout=_LIMIT_S)
+    if process.returncode != 0:
+        raise RuntimeError(f"the measurement {what} ended with {process.returncode}")
     return {**json.loads(answer.splitlines()[-1]), "peak_bytes": peak}
 
 
-def _watch(child: "subprocess.Popen[str]") -> int:
+def _watch(process: "subprocess.Popen[str]") -> int:
     """Largest memory of a process and everything below it, in bytes, until it ends."""
-    root, peak = psutil.Process(child.pid), 0
-    while child.poll() is None:
-        used = 0
-        for process in (root, *_below(root)):
-            used += _proportional(process)
+    root, peak = psutil.Process(process.pid), 0
+    while process.poll() is None:
+        used = sum(_proportional(each) for each in (root, *_below(root)))
         peak = max(peak, used)
         time.sleep(0.02)
     return peak

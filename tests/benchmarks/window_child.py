@@ -6,7 +6,7 @@ import os
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,10 @@ def feel(path: Path) -> dict[str, float]:
     timer.setInterval(_BEAT_MS)
     timer.timeout.connect(lambda: beats.append((time.perf_counter(), time.thread_time())))
     QCoreApplication.processEvents()
-    _wait(lambda: window.desk.model_known, troubles)
+    wait(lambda: window.desk.model_known, troubles)
     timer.start()
     window.open([path])
-    _wait(lambda: _done(window), troubles)
+    wait(lambda: _done(window), troubles)
     timer.stop()
     pairs = list(itertools.pairwise(beats))
     gaps = sorted(1000.0 * (after[0] - before[0]) for before, after in pairs)
@@ -72,8 +72,8 @@ def feel(path: Path) -> dict[str, float]:
     }
 
 
-def _wait(reached: Callable[[], bool], troubles: list[object]) -> None:
-    """Let the window live until something is reached."""
+def wait(reached: Callable[[], bool], troubles: Sequence[object] = ()) -> None:
+    """Let the window live until something is reached; what goes wrong lands in `troubles`."""
     from PySide6.QtCore import QCoreApplication
 
     deadline = time.monotonic() + _LIMIT_S
@@ -81,7 +81,7 @@ def _wait(reached: Callable[[], bool], troubles: list[object]) -> None:
         QCoreApplication.processEvents()
         time.sleep(0.0002)
         if troubles or time.monotonic() > deadline:
-            raise RuntimeError(f"the scan was not analysed: {troubles}")
+            raise RuntimeError(f"the scan was not analysed: {list(troubles)}")
 
 
 def _done(window: Any) -> bool:
