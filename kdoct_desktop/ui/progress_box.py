@@ -56,8 +56,10 @@ class ProgressBox(QWidget):
         if step != self._began[0]:
             self._began = (step, now, done)
         self._step.setText(step)
+        self._bar.setUpdatesEnabled(False)  # else Qt paints at once, and with it the whole window
         self._bar.setRange(0, total)
         self._bar.setValue(min(done, total))
+        self._bar.setUpdatesEnabled(True)
         words = f"{done} of {total}" if total else (str(done) if done else "")
         passed, made = now - self._began[1], done - self._began[2]
         if total and made > 0 and passed > _SURE_AFTER_S and done < total:
