@@ -129,4 +129,5 @@ def _told(notices: Sequence[Notice]) -> list[dict[str, str]]:
 def _problem(volume: OctVolume, error: KdoctError | OSError) -> Problem:
     if isinstance(error, KdoctError):
         return Problem(volume.source.label, error.code, error.message)
-    return Problem(volume.source.label, "cannot-write", f"Writing failed: {error.strerror}.")
+    reason = error.strerror or "the system gives no reason"
+    return Problem(volume.source.label, "cannot-write", f"Writing failed: {reason}.")
