@@ -141,6 +141,8 @@ def _header(data: bytes) -> _Header:
         IngestError: It is none, or says what is not read.
     """
     read, least_start = _interpreted(data)
+    from nibabel.spatialimages import HeaderDataError
+
     try:
         kind = np.dtype(read.get_data_dtype())
         shape = tuple(int(length) for length in read.get_data_shape())
@@ -148,9 +150,7 @@ def _header(data: bytes) -> _Header:
         factor = _UNIT_MM.get(read.get_xyzt_units()[0])
         names = ("scl_slope", "scl_inter", "cal_min", "cal_max", "vox_offset")
         slope, intercept, black, white, start = (float(read[name]) for name in names)
-    except MemoryError:
-        raise
-    except Exception as error:  # nibabel raises anything on nonsense
+    except (HeaderDataError, KeyError, ValueError, TypeError, OverflowError) as error:
         raise damaged("its header makes no sense") from error
     if not (least_start <= start <= _LATEST_START and start == int(start)):
         raise damaged("its voxels begin where they cannot")
