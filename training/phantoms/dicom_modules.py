@@ -14,24 +14,15 @@ from pydicom.uid import (
     OphthalmicTomographyImageStorage,
 )
 
+from kdoct_desktop.domain.volume import LocalizerKind
+from kdoct_desktop.io.writing.codes import CAMERAS, LOCALIZER, OCT_SCANNER, RETINA, code
 from training.phantom import Phantom
 
 OPT = OphthalmicTomographyImageStorage
 OP8 = OphthalmicPhotography8BitImageStorage
 OP16 = OphthalmicPhotography16BitImageStorage
 
-RETINA = ("5665001", "SCT", "Retina")
-OCT_SCANNER = ("392012008", "SCT", "Optical Coherence Tomography Scanner")
-SLO_SCANNER = ("392001008", "SCT", "Scanning Laser Ophthalmoscope")
-LOCALIZER = ("121311", "DCM", "Localizer")
 CIRCLE_POINTS = 64
-
-
-def code(value: tuple[str, str, str]) -> Dataset:
-    """A coded entry: value, scheme, meaning."""
-    item = Dataset()
-    item.CodeValue, item.CodingSchemeDesignator, item.CodeMeaning = value
-    return item
 
 
 def _stamp(moment: datetime) -> str:
@@ -210,7 +201,7 @@ def photography_modules(ds: Dataset, phantom: Phantom, *, performed: datetime) -
     _examination(ds, phantom)
     ds.PatientEyeMovementCommanded = "NO"
     ds.DetectorType = "PHOTO"
-    ds.AcquisitionDeviceTypeCodeSequence = [code(SLO_SCANNER)]
+    ds.AcquisitionDeviceTypeCodeSequence = [code(CAMERAS[LocalizerKind.SLO])]
     ds.IlluminationTypeCodeSequence = []
     ds.ImagePathFilterTypeStackCodeSequence = []
     ds.LensesCodeSequence = []
