@@ -24,7 +24,7 @@ import PySide6
 import torch
 
 from kdoct_desktop import __version__
-from tests.benchmarks import faithful, heatmaps, sameness, scrolling, speed, window
+from tests.benchmarks import colouring, faithful, heatmaps, sameness, scrolling, speed, window
 from tests.benchmarks.measures import Measure
 from tests.benchmarks.subject import Subject, choose_subject
 
@@ -32,7 +32,7 @@ BASELINE = Path(__file__).with_name("baseline.json")
 SCHEMA = 1
 PARTS = (
     *("end-to-end", "evidence", "first-bscan", "start", "feel", "scrolling", "memory"),
-    *("parity", "preprocessing", "heatmaps", "faithfulness"),
+    *("colouring", "parity", "preprocessing", "heatmaps", "faithfulness"),
 )
 
 
@@ -70,6 +70,7 @@ def _works(
         "feel": lambda: window.feel(subject, folder),
         "scrolling": lambda: scrolling.scrolling(folder, switches=100 if quick else 400),
         "memory": lambda: window.memory(subject, folder, bscans=128 if quick else 512),
+        "colouring": lambda: colouring.colouring(rounds=5 * rounds),
         "parity": lambda: sameness.parity(subject, pictures=50 if quick else 500),
         "preprocessing": lambda: sameness.one_preprocessing(subject),
         "heatmaps": lambda: heatmaps.pointing_game(subject, eyes=2 if quick else 8),

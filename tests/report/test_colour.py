@@ -1,6 +1,6 @@
 """How evidence looks: readable tissue, honest strength, lines in the right place."""
 
-import time
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -143,13 +143,27 @@ def test_weak_or_unsound_evidence_is_not_drawn_and_the_reason_is_said() -> None:
     assert "does not add up" in str(colour.why_nothing_drawn(unsound, strong, "CNV"))
 
 
-def test_a_whole_bscan_is_drawn_within_a_frame() -> None:
+def test_a_whole_bscan_takes_one_table_look_up_and_work_beside_the_lines_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     grey = np.resize(GREY, (496, 768)).copy()
     evidence = np.resize(cone(496, 768, reach=200.0), (496, 768))
+    shares: list[float] = []
+    beside_edge = colour._beside_edge
+
+    def noted(inside: NDArray[np.bool_], *, rounds: int) -> NDArray[np.bool_]:
+        near = beside_edge(inside, rounds=rounds)
+        shares.append(float(near.mean()))
+        return near
+
+    monkeypatch.setattr(colour, "_beside_edge", noted)
     colour.overlay(grey, evidence)
-    took = []
-    for _ in range(9):
-        start = time.perf_counter()
-        colour.overlay(grey, evidence)
-        took.append(time.perf_counter() - start)
-    assert min(took) < 0.012
+    tables = colour._blend_table.cache_info().misses
+    tracemalloc.start()
+    colour.overlay(grey, evidence)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert colour._blend_table.cache_info().misses == tables
+    assert len(shares) == 2 * len(colour.CONTOUR_LEVELS)
+    assert max(shares) < 0.01
+    assert most < 20 * grey.size  # bytes; blending three components in float64 takes twice as many
