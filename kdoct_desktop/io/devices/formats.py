@@ -60,7 +60,16 @@ FORMATS: tuple[DeviceFormat, ...] = (
         "volume of one.",
     ),
     DeviceFormat(
-        name="Heidelberg .e2e", claims=starts(b"CMDb", b"E2EMultipleVolumeFile"), parser=""
+        name="Heidelberg .e2e",
+        claims=starts(b"CMDb", b"E2EMultipleVolumeFile"),
+        parser="kdoct_desktop.io.devices.heidelberg_e2e:parse",
+        tested="written files; one of a device, cut down to one B-scan and its eye",
+        reads="every scan of every patient and visit, B-scans, eye, localizer, order and gaps, "
+        "scan lines where the localizer's field is stated, axial scale, layers, time (UTC), device",
+        lacks="lateral scale (the format states none), birth date, software version, angiography, "
+        "previews, alignment; .sdb was not tried",
+        doubt="Heidelberg .e2e was not tried on a complete file of a device, only on one B-scan; "
+        "eye, order, positions and layers follow open descriptions of the format.",
     ),
     DeviceFormat(
         name="Heidelberg XML",
