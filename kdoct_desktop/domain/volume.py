@@ -103,11 +103,13 @@ class Localizer:
         pixels: uint8, axes (row, column) or (row, column, RGB), read-only.
         kind: What it shows.
         pixel_mm: Size of a pixel (row, column) in millimetres; None where unknown.
+        lossy: Lossy compression that the pixels went through; None where the source tells of none.
     """
 
     pixels: NDArray[np.uint8]
     kind: LocalizerKind
     pixel_mm: tuple[float, float] | None = None
+    lossy: LossyCompression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ class OctVolume:
         numbers: Position of each B-scan in the scan as the device planned it, from 0, ascending;
             gaps are B-scans that the source lacks. Empty where none is missing or nothing is known.
         planned: B-scans of the scan as planned; 0 where unknown.
-        lossy: Lossy compression that the pixels went through; None where the source tells of none.
+        lossy: Lossy compression that the B-scans went through; None where the source tells of none.
     """
 
     voxels: NDArray[np.uint8]

@@ -45,6 +45,22 @@ def begins_as(kind: str, data: bytes) -> bool:
     return data[:2] == b"\xff\xd8"
 
 
+def irreversible(head: bytes) -> bool:
+    """Whether a JPEG 2000 codestream says in its head that it was made with loss.
+
+    The wavelet of the coding style tells (ISO/IEC 15444-1 A.6.1): 0 is the one that rounds.
+
+    Args:
+        head: Its first bytes; False where they hold no coding style.
+    """
+    at = 2
+    while at + 14 <= len(head) and head[at] == 0xFF and head[at + 1] != 0x90:
+        if head[at + 1] == 0x52:
+            return head[at + 13] == 0
+        at += 2 + max(int.from_bytes(head[at + 2 : at + 4], "big"), 2)
+    return False
+
+
 def _damaged() -> IngestError:
     return IngestError("damaged-frame", "The compressed picture is damaged.")
 

@@ -157,7 +157,7 @@ def _localizer(
         text = f"The localizer cannot be shown: {error.message}"
         return None, (Notice("localizer-unreadable", text),)
     pixels.flags.writeable = False
-    return Localizer(pixels, plan.kind, plan.pixel_mm), ()
+    return Localizer(pixels, plan.kind, plan.pixel_mm, plan.lossy), ()
 
 
 def _layers(

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.domain.study import Problem
-from kdoct_desktop.domain.volume import LossyCompression, Notice, Provenance, Source
+from kdoct_desktop.domain.volume import Notice, Provenance, Source
 from kdoct_desktop.io import dicom_fields as fields
 from kdoct_desktop.io.dicom_fields import FileInfo, FrameInfo
 from kdoct_desktop.io.dicom_geometry import pattern_of, pattern_provenance, spacing_of
 from kdoct_desktop.io.dicom_identity import day_of, eye_of, moment_of, patient_of
 from kdoct_desktop.io.dicom_layers import with_layers
-from kdoct_desktop.io.dicom_localizer import DicomFile, localizer_of, localizer_plan
+from kdoct_desktop.io.dicom_localizer import DicomFile, localizer_of, localizer_plan, loss_of
 from kdoct_desktop.io.dicom_order import lines_of, numbers_of, order_of
 from kdoct_desktop.io.inputs import referenced_files
 from kdoct_desktop.io.plan import FrameRef, InputFile, VolumePlan, combined_hash
@@ -226,7 +226,7 @@ def _told(frames: Sequence[_Frame], owners: Sequence[DicomFile]) -> VolumePlan:
         acquired_provenance=Provenance.DEVICE if acquired else Provenance.UNKNOWN,
         device=first.device,
         software=first.software,
-        lossy=_lossy([owner.info for owner in owners]),
+        lossy=next(filter(None, (loss_of(owner.info) for owner in owners)), None),
         narrow_check=first.bits > 8,
     )
 
@@ -234,14 +234,6 @@ def _told(frames: Sequence[_Frame], owners: Sequence[DicomFile]) -> VolumePlan:
 def _numbers(frames: Sequence[_Frame]) -> list[int | None]:
     """Instance numbers; useless, hence None, where a file holds several frames."""
     return [frame.owner.info.number if frame.owner.info.frames == 1 else None for frame in frames]
-
-
-def _lossy(infos: Sequence[FileInfo]) -> LossyCompression | None:
-    """The lossy compression of the first file that went through one."""
-    for info in infos:
-        if info.lossy:
-            return LossyCompression(info.lossy_methods, info.lossy_ratios)
-    return None
 
 
 def _warnings(info: FileInfo) -> tuple[Notice, ...]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kdoct_desktop.domain.volume import LocalizerKind, Notice
+from kdoct_desktop.domain.volume import LocalizerKind, LossyCompression, Notice
 from kdoct_desktop.io import dicom_fields as fields
 from kdoct_desktop.io.dicom_fields import FileInfo, FrameInfo
 from kdoct_desktop.io.dicom_geometry import localizer_pixel_mm
@@ -63,4 +63,10 @@ def localizer_plan(entry: DicomFile) -> LocalizerPlan:
         shape=(info.rows, info.columns, 3) if colour else (info.rows, info.columns),
         pixel_mm=localizer_pixel_mm(info.frame_info[0]) if info.frame_info else None,
         task="dicom-frames",
+        lossy=loss_of(info),
     )
+
+
+def loss_of(info: FileInfo) -> LossyCompression | None:
+    """The lossy compression that a file's pixels went through."""
+    return LossyCompression(info.lossy_methods, info.lossy_ratios) if info.lossy else None

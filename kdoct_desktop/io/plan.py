@@ -62,6 +62,7 @@ class LocalizerPlan:
         shape: Rows, columns and, for colour, 3.
         pixel_mm: Size of a pixel (row, column); None where unknown.
         task: Task of the reading process that decodes it.
+        lossy: Lossy compression that the pixels went through.
     """
 
     frame: FrameRef
@@ -69,6 +70,7 @@ class LocalizerPlan:
     shape: tuple[int, ...]
     pixel_mm: tuple[float, float] | None
     task: str
+    lossy: LossyCompression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,6 @@ class VolumePlan:
             there or positions are unknown.
         planned: B-scans of the scan as planned; 0 where unknown.
         lossy: Lossy compression that the pixels went through.
-        beside: Files that belong to the volume without being read as volumes of their own.
     """
 
     source: Source
@@ -139,7 +140,6 @@ class VolumePlan:
     notices: tuple[Notice, ...] = ()
     narrow_check: bool = False
     lossy: LossyCompression | None = None
-    beside: frozenset[Path] = frozenset()
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -154,7 +154,8 @@ def test_lines_count_pixels_of_the_localizer_from_one_row_first(tmp_path: Path) 
 def test_lossy_compression_is_told_on(tmp_path: Path) -> None:
     kinds = every_kind()
     files = written(kinds["lossy"], tmp_path / "a")
-    assert {data.LossyImageCompression for data in files.values()} == {"01"}
+    told = {kind: data.LossyImageCompression for kind, data in files.items()}
+    assert told == {"localizer": "00", "tomography": "01"}
     assert files["tomography"].LossyImageCompressionMethod == "ISO_15444_1"
     assert float(files["tomography"].LossyImageCompressionRatio) == pytest.approx(7.1234567)
     plain = written(scan(), tmp_path / "b")
@@ -263,6 +264,21 @@ def test_a_localizer_made_from_the_scan_is_left_out_and_that_is_told(tmp_path: P
     en_face = replace(one, localizer=replace(one.localizer, kind=LocalizerKind.EN_FACE))
     files, notices = write_volume(subject_of(study(en_face), 1, RULES), tmp_path)
     assert [file.kind for file in files] == ["tomography"]
+    assert [notice.code for notice in notices] == ["localizer-left-out", "lines-left-out"]
+
+
+def test_what_has_no_place_in_the_objects_is_told(tmp_path: Path) -> None:
+    one = replace(scan(localizer=None), spacing=Spacing(axial_mm=0.0039))
+    files, notices = write_volume(subject_of(study(one), 1, RULES), tmp_path)
+    assert [notice.code for notice in notices] == ["lines-left-out", "scale-left-out"]
+    data = dcmread(tmp_path / files[0].name)
+    assert len(data.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]) == 0
+
+
+def test_a_localizer_that_lost_something_in_an_unknown_way_is_left_out(tmp_path: Path) -> None:
+    one = scan(localizer=replace(fundus(), lossy=LossyCompression()), scan_lines=None)
+    files, notices = write_volume(subject_of(study(one), 1, RULES), tmp_path)
+    assert [file.kind for file in files] == ["tomography"]
     assert [notice.code for notice in notices] == ["localizer-left-out"]
 
 
@@ -273,12 +289,13 @@ def test_a_localizer_made_from_the_scan_is_left_out_and_that_is_told(tmp_path: P
         ("Doe^Jane^Mary^Dr^MD", "Doe^Jane^Mary^Dr^MD"),
         ("Doe^Jane^^^^too^many", "Doe^Jane"),
         ("山田^太郎=やまだ^たろう", "山田^太郎 やまだ^たろう"),
-        ("Only", "Only"),
+        (" ^ = ", ""),
+        ("Only", "Only^"),
         (None, ""),
-        ("A\x00B\x07C\x1b[31mD\r\nE\tF", "A B C [31mD E F"),
-        ("back\\slash", "back/slash"),
-        ("x\ud800y", "x y"),
-        ("W" * 4000, "W" * 64),
+        ("A\x00B\x07C\x1b[31mD\r\nE\tF", "A B C [31mD E F^"),
+        ("back\\slash", "back/slash^"),
+        ("x\ud800y", "x y^"),
+        ("W" * 4000, "W" * 63 + "^"),
     ],
 )
 def test_names_become_person_names_whatever_they_hold(name: str | None, expected: str) -> None:

@@ -4,12 +4,23 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from pydicom.uid import JPEGBaseline8Bit, JPEGLSLossless, JPEGLSNearLossless
+from pydicom import dcmread
+from pydicom.encaps import generate_frames
+from pydicom.uid import (
+    JPEG2000,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+)
 
 from kdoct_desktop.domain.volume import LossyCompression
+from kdoct_desktop.io.codestream import irreversible
 from kdoct_desktop.io.readers import open_volumes
-from tests.io.dicom_files import opt, ramp, save
+from tests.io.dicom_files import opt, photograph, ramp, raster_lines, save
 from tests.io.in_process import plan_of
+
+DATA = Path(__file__).resolve().parents[2] / ".." / "shared" / "data" / "formats"
 
 
 def lossy(path: Path) -> LossyCompression | None:
@@ -77,3 +88,36 @@ def test_versions_of_the_software_are_read_and_what_stands_for_nothing_is_not(
         plan_of(save(opt(ramp(2), SoftwareVersions="UNKNOWN"), tmp_path / "b.dcm")).software is None
     )
     assert plan_of(save(opt(ramp(2)), tmp_path / "c.dcm")).software is None
+
+
+def test_a_localizer_has_a_compression_of_its_own(tmp_path: Path) -> None:
+    picture = photograph(ramp(1, 64, 64)[0])
+    save(picture, tmp_path / "op.dcm", syntax=JPEGBaseline8Bit)
+    scan = opt(ramp(2), lines=raster_lines(2), localizer=picture.SOPInstanceUID)
+    save(scan, tmp_path / "opt.dcm")
+    (volume,) = open_volumes(tmp_path).studies[0].volumes
+    assert volume.lossy is None
+    assert volume.localizer is not None
+    assert volume.localizer.lossy is not None
+    assert volume.localizer.lossy.methods == ("ISO_10918_1",)
+
+
+def test_a_codestream_says_whether_its_wavelet_rounds(tmp_path: Path) -> None:
+    heads = []
+    for syntax in (JPEG2000Lossless, JPEG2000):
+        path = save(opt(ramp(1, 64, 64)), tmp_path / "a.dcm", syntax=syntax)
+        heads.append(next(generate_frames(dcmread(path).PixelData, number_of_frames=1)))
+    assert [irreversible(head) for head in heads] == [False, True]
+    assert not any(irreversible(heads[1][:size]) for size in range(12))
+    assert not irreversible(b"\xff\x4f\xff\x51\x00\x00" * 200)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the development data is not there")
+def test_bscans_of_a_topcon_file_lost_something_and_its_fundus_did_not() -> None:
+    (path,) = DATA.glob("topcon_fda/*.fda")
+    (volume,) = open_volumes(path).studies[0].volumes
+    assert volume.lossy is not None
+    assert volume.lossy.methods == ("ISO_15444_1",)
+    assert volume.lossy.ratios[0] == pytest.approx(10.0, abs=2.0)
+    assert volume.localizer is not None
+    assert volume.localizer.lossy is None

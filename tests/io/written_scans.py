@@ -70,6 +70,9 @@ def every_kind() -> Mapping[str, OctVolume]:
         "front of the eye": scan(scan_pattern=ScanPattern.ANTERIOR, scan_lines=None),
         "unknown pattern": scan(scan_pattern=ScanPattern.UNKNOWN, scan_lines=None, localizer=None),
         "colour localizer without scale": scan(localizer=fundus()),
+        "lossy localizer": scan(
+            localizer=replace(fundus(), lossy=LossyCompression(("ISO_10918_1",), (12.0,)))
+        ),
         "lossy": scan(lossy=LossyCompression(("ISO_15444_1",), (7.123456789012345,))),
         "from DICOM": replace(plain, source=replace(plain.source, format="DICOM OPT")),
     }

@@ -22,6 +22,14 @@ class PatientInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class LossyInfo:
+    """What lossy compression took from pixels; see ``LossyCompression``."""
+
+    methods: tuple[str, ...] = ()
+    ratios: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class LocalizerInfo:
     """The picture on which the B-scans lie.
 
@@ -30,12 +38,14 @@ class LocalizerInfo:
         kind: Value of a ``LocalizerKind``.
         shape: Rows, columns and, for colour, 3.
         pixel_mm: Size of a pixel (row, column) in millimetres; None where unknown.
+        lossy: Lossy compression that the file holds the picture in.
     """
 
     picture: int
     kind: str
     shape: tuple[int, ...]
     pixel_mm: tuple[float, float] | None = None
+    lossy: LossyInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ class VolumeInfo:
         software: Version of the device's software.
         narrow_check: Stored values are deeper than 8 bits and went through one fixed window, so a
             dark result must be announced.
+        lossy: Lossy compression that the file holds the B-scans in.
         notices: What else to tell.
         refused: Why this volume alone cannot be read; None where it can.
     """
@@ -100,6 +111,7 @@ class VolumeInfo:
     device: str | None = None
     software: str | None = None
     narrow_check: bool = False
+    lossy: LossyInfo | None = None
     notices: tuple[NoticeInfo, ...] = ()
     refused: NoticeInfo | None = None
 

@@ -11,6 +11,7 @@ from PIL import Image
 from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io import image_pixels
 from kdoct_desktop.io.child import Workspace
+from kdoct_desktop.io.devices.fields import LossyInfo
 from kdoct_desktop.io.devices.heidelberg_xml_fields import ImageFields
 from kdoct_desktop.io.limits import Limits
 
@@ -108,6 +109,17 @@ class Pictures:
         if number not in self._shapes:
             self._shapes[number] = self.decoded(number, colour=True).shape
         return self._shapes[number]
+
+    def loss(self, number: int) -> LossyInfo | None:
+        """The lossy compression of a picture; None where it cannot be read, too."""
+        path = self._folder.path / self.names[number]
+        arguments = {"path": str(path), "limits": _plain(self._limits)}
+        try:
+            ((message, _),) = image_pixels.read_header(Workspace(path.parent), arguments)
+        except IngestError:
+            return None
+        ratio = message["info"]["lossy_ratio"]
+        return LossyInfo(("ISO_10918_1",), (ratio,)) if ratio is not None else None
 
 
 def picture_of(path: Path, limits: Limits, *, colour: bool = False) -> NDArray[np.uint8]:

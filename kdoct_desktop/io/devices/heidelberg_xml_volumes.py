@@ -201,7 +201,7 @@ def _localizer(
             text = f"The localizer cannot be shown: {error.message}"
             return None, (NoticeInfo("localizer-unreadable", text),)
         scale = pixel_size(*image.pixel_mm) if image.size == shape[:2] else None
-        return LocalizerInfo(number, "slo", shape, scale), ()
+        return LocalizerInfo(number, "slo", shape, scale, pictures.loss(number)), ()
     if not listed:
         return None, ()
     text = "The localizer cannot be shown: its picture does not lie beside the XML file."
@@ -230,7 +230,8 @@ def _with_size(
     many = len(bscans) > limits.frames or len(bscans) * pixels > limits.volume_bytes
     if many or max(depth, ascans) > limits.rows or pixels > limits.picture_bytes:
         return replace(info, refused=_LARGE)
-    return _with_layers(replace(info, depth=depth, ascans=ascans), bscans, limits)
+    lossy = pictures.loss(info.pictures[0])
+    return _with_layers(replace(info, depth=depth, ascans=ascans, lossy=lossy), bscans, limits)
 
 
 def _with_layers(info: VolumeInfo, bscans: Sequence[ImageFields], limits: Limits) -> VolumeInfo:

@@ -13,13 +13,14 @@ from kdoct_desktop.domain.volume import (
     EXPERIMENTAL,
     Laterality,
     LocalizerKind,
+    LossyCompression,
     Notice,
     Provenance,
     ScanPattern,
     Source,
     Spacing,
 )
-from kdoct_desktop.io.devices.fields import DeviceInfo, LocalizerInfo, VolumeInfo
+from kdoct_desktop.io.devices.fields import DeviceInfo, LocalizerInfo, LossyInfo, VolumeInfo
 from kdoct_desktop.io.devices.formats import DeviceFormat
 from kdoct_desktop.io.dicom_identity import day_of
 from kdoct_desktop.io.failures import garbage
@@ -73,6 +74,7 @@ class DeviceReader:
         """
         info = session.header("device-header", file, DeviceInfo, format=self._format.name)
         beside = _beside(file, info)
+        session.taken.update(beside)
         sha256 = combined_hash([info.sha256, *(hash_file(path, session) for path in beside)])
         if not info.volumes:
             raise IngestError("no-bscans", "The file holds no B-scan.")
@@ -82,7 +84,7 @@ class DeviceReader:
             if one.refused is not None
         ]
         plans = [
-            replace(_plan(one, place, file, info), beside=frozenset(beside))
+            _plan(one, place, file, info)
             for place, one in enumerate(info.volumes)
             if one.refused is None
         ]
@@ -142,6 +144,7 @@ def _plan(one: VolumeInfo, place: int, file: InputFile, info: DeviceInfo) -> Vol
             software=one.software,
             notices=_notices(one, info),
             narrow_check=one.narrow_check,
+            lossy=_lossy(one.lossy),
         )
     except ValueError as error:
         raise garbage() from error
@@ -189,12 +192,17 @@ def _localizer(info: LocalizerInfo | None, file: InputFile) -> LocalizerPlan | N
     if info is None:
         return None
     return LocalizerPlan(
+        lossy=_lossy(info.lossy),
         frame=FrameRef(file, info.picture),
         kind=LocalizerKind(info.kind),
         shape=info.shape,
         pixel_mm=info.pixel_mm,
         task="device-frames",
     )
+
+
+def _lossy(info: LossyInfo | None) -> LossyCompression | None:
+    return LossyCompression(info.methods, info.ratios) if info is not None else None
 
 
 def _patient(one: VolumeInfo) -> Patient:

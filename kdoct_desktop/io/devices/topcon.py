@@ -1,5 +1,6 @@
 """Topcon files, ``.fda`` and ``.fds``: one scan of one eye each."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from kdoct_desktop.io.devices.device_file import DeviceFile
 from kdoct_desktop.io.devices.fields import DeviceInfo, LocalizerInfo, NoticeInfo, VolumeInfo
 from kdoct_desktop.io.devices.topcon_bscans import Bscans, bscans_of
 from kdoct_desktop.io.devices.topcon_chunks import Chunks, walk
+from kdoct_desktop.io.devices.topcon_codec import loss_in
 from kdoct_desktop.io.devices.topcon_fundus import PICTURES, Fundus, fundus_of
 from kdoct_desktop.io.devices.topcon_geometry import geometry_of
 from kdoct_desktop.io.devices.topcon_layers import Contour, contours_of, heights
@@ -51,7 +53,18 @@ class TopconFile(DeviceFile):
         told = _told(chunks, self._bscans, self._fundus, copies=copies, left_out=left_out)
         facts = facts_of(file, chunks)
         volume = _volume(chunks, facts, self._bscans, self._fundus, self._contours, told)
-        self.info = DeviceInfo(sha256="", volumes=(volume,))
+        self.info = DeviceInfo(sha256="", volumes=(self._with_loss(volume, file),))
+
+    def _with_loss(self, volume: VolumeInfo, file: Binary) -> VolumeInfo:
+        """The scan with the lossy compression of its pictures."""
+        scan, fundus, localizer = self._bscans, self._fundus, volume.localizer
+        if scan.stored is None:
+            lossy = loss_in(file, scan.spans, (scan.rows, scan.columns))
+            volume = replace(volume, lossy=lossy)
+        if fundus is None or fundus.plain or localizer is None:
+            return volume
+        lossy = loss_in(file, [(fundus.offset, fundus.size)], fundus.shape)
+        return replace(volume, localizer=replace(localizer, lossy=lossy))
 
     def picture(self, number: int, *, colour: bool) -> NDArray[np.uint8]:
         """Decode a B-scan, or the fundus where colour is asked for.

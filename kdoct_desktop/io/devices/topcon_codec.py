@@ -1,13 +1,36 @@
 """Topcon files: one compressed picture, a plain JPEG 2000 codestream."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 from openjpeg.utils import decode
 
 from kdoct_desktop.domain.errors import IngestError
-from kdoct_desktop.io.codestream import Claim, claim_of
+from kdoct_desktop.io.codestream import Claim, claim_of, irreversible
+from kdoct_desktop.io.devices.binary import Binary
+from kdoct_desktop.io.devices.fields import LossyInfo
+
+_HEAD_BYTES = 1024
+"""Bytes of a codestream in which its coding style stands."""
+
+
+def loss_in(
+    file: Binary, spans: Sequence[tuple[int, int]], shape: tuple[int, ...]
+) -> LossyInfo | None:
+    """What compression took from pictures of one size, as the first of them says.
+
+    Args:
+        file: The file.
+        spans: Offset and bytes of each codestream; no bytes where there is none.
+        shape: Rows, columns and, for colour, 3.
+    """
+    there = [(at, size) for at, size in spans if size]
+    if not there or not irreversible(file.read(there[0][0], min(there[0][1], _HEAD_BYTES))):
+        return None
+    ratio = len(there) * math.prod(shape) / sum(size for _, size in there)
+    return LossyInfo(("ISO_15444_1",), (ratio,))
 
 
 def decoded(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ def photography(subject: Subject, localizer: Localizer) -> Dataset:
     if localizer.pixel_mm is not None:
         ds.PixelSpacing = [values.decimal(value) for value in localizer.pixel_mm]
     ds.BurnedInAnnotation = "NO"
-    common.loss(ds, subject.volume.lossy)
+    common.loss(ds, localizer.lossy)
     if localizer.pixels.ndim == 2:
         ds.PresentationLUTShape = "IDENTITY"
     ds.FrameIncrementPointer = 0x00181063

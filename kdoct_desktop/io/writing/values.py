@@ -21,12 +21,15 @@ def demanded(value: str | None, *, limit: int = _LONG) -> str:
 
 
 def person(name: str | None) -> str:
-    """A person name: ``"Family, Given"`` as readers give it, or the form with carets."""
+    """A person name: ``"Family, Given"`` as readers give it, or the form with carets.
+
+    A caret follows a lone family name: without one it would be the form before DICOM.
+    """
     plain = text(name, limit=1 << 16).replace("=", " ")
     family, comma, given = plain.partition(",")
     parts = [family, given] if comma and "^" not in plain else plain.split("^")[:5]
-    joined = "^".join(part.strip() for part in parts).rstrip("^")
-    return joined[:_LONG].strip()
+    joined = "^".join(part.strip() for part in parts).rstrip("^")[:_LONG].strip()
+    return joined if "^" in joined or not joined else f"{joined[: _LONG - 1]}^"
 
 
 def day(value: date | None) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydicom.dataset import Dataset
 
-from kdoct_desktop.domain.volume import Localizer, LocalizerKind, Notice
+from kdoct_desktop.domain.volume import Localizer, LocalizerKind, Notice, OctVolume
 from kdoct_desktop.io.writing import codes, files
 from kdoct_desktop.io.writing.heights import height_map
 from kdoct_desktop.io.writing.photography import photography
@@ -54,6 +54,7 @@ def write_volume(
         raise WriteError("exists", text)
     volume = subject.volume
     localizer, notices = _photograph(volume.localizer)
+    notices += _left_out(volume, localizer)
     written: list[WrittenFile] = []
 
     def keep(ds: Dataset, kind: str, *, compressed: bool) -> None:
@@ -84,7 +85,22 @@ def _photograph(localizer: Localizer | None) -> tuple[Localizer | None, tuple[No
     if localizer.kind not in codes.CAMERAS:
         text = "The localizer was made from the scan and is no photograph; it is not written."
         return None, (Notice("localizer-left-out", text),)
+    if localizer.lossy is not None and not localizer.lossy.methods:
+        text = "The localizer lost something to compression, and nobody knows how; not written."
+        return None, (Notice("localizer-left-out", text),)
     if localizer.pixel_mm is None and localizer.kind is LocalizerKind.FUNDUS:
         text = "DICOM wants the scale of a fundus photograph, which is unknown; it is left out."
         return localizer, (Notice("localizer-scale-unknown", text),)
     return localizer, ()
+
+
+def _left_out(volume: OctVolume, localizer: Localizer | None) -> tuple[Notice, ...]:
+    """What is known of a volume and has no place in its objects."""
+    notices = []
+    if volume.scan_lines is not None and localizer is None:
+        text = "The positions of the B-scans are left out: the localizer they lie on is not there."
+        notices.append(Notice("lines-left-out", text))
+    if (volume.spacing.axial_mm is None) != (volume.spacing.ascan_mm is None):
+        text = "The scale is left out: DICOM holds depth and width of a pixel together or not."
+        notices.append(Notice("scale-left-out", text))
+    return tuple(notices)
