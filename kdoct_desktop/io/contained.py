@@ -72,6 +72,7 @@ class Contained(Closing):
 
     Attributes:
         folder: The process's own folder; removed at the end.
+        gentle: See above.
         tick: See above; whoever takes a process that was started ahead puts its own here.
     """
 
@@ -85,7 +86,7 @@ class Contained(Closing):
     ) -> None:
         self._limits = limits
         self._preload = list(preload)
-        self._gentle = gentle
+        self.gentle = gentle
         self.tick = tick
         self._process: subprocess.Popen[bytes] | None = None
         self._job: JobObject | None = None
@@ -123,7 +124,7 @@ class Contained(Closing):
             start_new_session=True,
             creationflags=self._flags(),
         )
-        if self._gentle:
+        if self.gentle:
             lower_priority(self._process.pid)
         widen(self._process.stdout)
         if sys.platform == "win32":
@@ -133,7 +134,7 @@ class Contained(Closing):
     def _flags(self) -> int:
         """How Windows starts it; 0 elsewhere."""
         flags: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        if self._gentle:
+        if self.gentle:
             flags |= getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
         return flags
 
