@@ -52,9 +52,7 @@ def decoded(data: bytes, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     _check_bits(data)
     try:
         pixels = decode(data, j2k_format=0, reshape=False)
-    except MemoryError:
-        raise
-    except Exception as error:  # a codec raises anything on damaged data
+    except (RuntimeError, ValueError, TypeError) as error:  # the codec's ways to give up
         raise IngestError("damaged-frame", "The compressed picture is damaged.") from error
     if pixels.size != math.prod(shape) or pixels.dtype != np.uint8:
         text = "The compressed picture has another size than the file says."
