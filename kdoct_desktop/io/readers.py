@@ -211,14 +211,12 @@ def _plans(path: Path, label: str, session: Session) -> Plans:
             problems.append(answer)
     plans: list[VolumePlan] = []
     for reader in READERS:
-        taken = {path for plan in plans for path in plan.beside}
-        mine = [file for file in claimed.get(reader.format, ()) if file.path not in taken]
+        mine = [file for file in claimed.get(reader.format, ()) if file.path not in session.taken]
         if reader.read is not None and mine:
             found, refused = reader.read(session, mine, whole_folder=whole_folder)
             plans += found
             problems += refused
-    taken = {path for plan in plans for path in plan.beside}
-    left = [(file, problem) for file, problem in unknown if file.path not in taken]
+    left = [(file, problem) for file, problem in unknown if file.path not in session.taken]
     problems += about_unknown(left, label, whole_folder=whole_folder)
     return unique_keys(plans), problems
 

@@ -44,6 +44,7 @@ class Session:
         limits: What is accepted.
         reporter: Who is told.
         crew: The reading process with its helpers; None where it works alone.
+        taken: Files that belong to a scan or an export, and are not read as scans of their own.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Session:
         self.limits = limits
         self.reporter = reporter
         self.crew = crew
+        self.taken: set[Path] = set()
 
     def header(self, task: str, file: InputFile, kind: type[T], **arguments: object) -> T:
         """What the reading process makes of a file's header.

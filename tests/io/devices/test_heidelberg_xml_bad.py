@@ -244,3 +244,11 @@ def outcome(path: Path) -> str:
     except IngestError as error:
         return error.code
     return "read"
+
+
+def test_the_pictures_of_a_refused_export_are_not_opened_as_a_scan(tmp_path: Path) -> None:
+    write_export(tmp_path / "a.xml", Series(eye="R", image_eyes=["L"] * 6))
+    opened = open_volumes(tmp_path)
+
+    assert [problem.code for problem in opened.problems] == ["laterality-conflict"]
+    assert opened.studies == ()
