@@ -41,32 +41,27 @@ def inspect_path(
         problems = list(found[1])
     labels = list(dict.fromkeys([plan.source.label for plan in plans] + _labels(problems)))
     visits = list(dict.fromkeys((plan.study_uid, plan.visit) for plan in plans))
-    return {
-        "schema": SCHEMA,
-        "volumes": [
-            {
-                "number": number,
-                "file": labels.index(plan.source.label) + 1,
-                "visit": visits.index((plan.study_uid, plan.visit)) + 1,
-                **_volume(plan),
-                "decoded": None if found is None else plan.source.key in found[0],
-                "notices": _notices(
-                    plan.notices if found is None else found[0].get(plan.source.key, plan.notices)
-                ),
-                **({"identity": _identity(plan)} if identity else {}),
-            }
-            for number, plan in enumerate(plans, start=1)
-        ],
-        "problems": [
-            {
-                "file": labels.index(problem.source) + 1,
-                **({"name": problem.source} if identity else {}),
-                "code": problem.code,
-                "message": problem.message,
-            }
-            for problem in problems
-        ],
-    }
+    volumes = []
+    for number, plan in enumerate(plans, start=1):
+        key = plan.source.key
+        volume = {
+            "number": number,
+            "file": labels.index(plan.source.label) + 1,
+            "visit": visits.index((plan.study_uid, plan.visit)) + 1,
+            **_volume(plan),
+            "decoded": None if found is None else key in found[0],
+            "notices": _notices(plan.notices if found is None else found[0].get(key, plan.notices)),
+        }
+        volumes.append({**volume, "identity": _identity(plan)} if identity else volume)
+    told = [_problem(problem, labels, identity=identity) for problem in problems]
+    return {"schema": SCHEMA, "volumes": volumes, "problems": told}
+
+
+def _problem(problem: Problem, labels: list[str], *, identity: bool) -> dict[str, Any]:
+    """What was refused."""
+    name = {"name": problem.source} if identity else {}
+    file = labels.index(problem.source) + 1
+    return {"file": file, **name, "code": problem.code, "message": problem.message}
 
 
 def _decoding(

@@ -73,8 +73,7 @@ def summarise(
         key=lambda code: (list(Urgency).index(urgency.urgency(code)), -scores[code]),
     )
     leading = likely[0] if likely else max(diseases, key=scores.__getitem__)
-    column = table[:, classes.index(leading)]
-    threshold = rule.bscan_threshold(leading)
+    column, threshold = table[:, classes.index(leading)], rule.bscan_threshold(leading)
     strongest, run = _strongest(column, rule.adjacent, threshold, volume.numbers)
     quality = volume_quality(prediction, rule)
     alone = strongest if likely and run[0] == run[1] and len(column) > 1 else None

@@ -72,28 +72,9 @@ def plans_of(files: Sequence[DicomFile]) -> tuple[list[VolumePlan], list[Problem
     Args:
         files: In natural order of their names.
     """
-    problems: list[Problem] = []
-    volumes: list[DicomFile] = []
-    maps: list[DicomFile] = []
-    localizers: dict[str, DicomFile] = {}
-    seen: dict[str, str] = {}
-    for entry in files:
-        info = entry.info
-        if seen.setdefault(info.instance, info.sha256) == info.sha256:
-            if info.instance and info.instance in {v.info.instance for v in volumes}:
-                continue  # the same file twice
-        else:
-            text = "Another file with other content has the same identifier."
-            problems.append(Problem(entry.file.label, "duplicate-instance", text))
-            continue
-        if info.sop_class == fields.OPT or info.sop_class in fields.SECONDARY_CAPTURE:
-            volumes.append(entry)
-        elif info.sop_class in fields.PHOTOGRAPHY:
-            localizers[info.instance] = entry
-        elif info.sop_class == fields.HEIGHT_MAP:
-            maps.append(entry)
-        else:
-            problems.append(_not_a_volume(entry))
+    kinds, problems = _sorted_out(files)
+    volumes = kinds["volume"]
+    localizers = {entry.info.instance: entry for entry in kinds["photograph"]}
     plans: list[VolumePlan] = []
     for group in _groups(volumes):
         try:
@@ -107,8 +88,35 @@ def plans_of(files: Sequence[DicomFile]) -> tuple[list[VolumePlan], list[Problem
         for entry in localizers.values()
         if entry.file.path not in used and entry.info.instance not in asked
     ]
-    plans, alone = with_layers(plans, maps, volumes)
+    plans, alone = with_layers(plans, kinds["height map"], volumes)
     return plans, problems + alone
+
+
+def _sorted_out(
+    files: Sequence[DicomFile],
+) -> tuple[dict[str, list[DicomFile]], list[Problem]]:
+    """Files by what they hold, each content once, and what cannot be used."""
+    kinds: dict[str, list[DicomFile]] = {"volume": [], "photograph": [], "height map": []}
+    problems: list[Problem] = []
+    seen: dict[str, str] = {}
+    for entry in files:
+        info = entry.info
+        if seen.setdefault(info.instance, info.sha256) == info.sha256:
+            if info.instance and info.instance in {v.info.instance for v in kinds["volume"]}:
+                continue  # the same file twice
+        else:
+            text = "Another file with other content has the same identifier."
+            problems.append(Problem(entry.file.label, "duplicate-instance", text))
+            continue
+        if info.sop_class == fields.OPT or info.sop_class in fields.SECONDARY_CAPTURE:
+            kinds["volume"].append(entry)
+        elif info.sop_class in fields.PHOTOGRAPHY:
+            kinds["photograph"].append(entry)
+        elif info.sop_class == fields.HEIGHT_MAP:
+            kinds["height map"].append(entry)
+        else:
+            problems.append(_not_a_volume(entry))
+    return kinds, problems
 
 
 def _not_a_volume(entry: DicomFile) -> Problem:

@@ -43,6 +43,15 @@ class BscanTools(QWidget):
         self._invert = self._add("invert", "Invert (I)", self._toggle_invert, checkable=True)
         self._add("reset", "Reset the view (R)", view.reset)
         self._add("keys", "All keys (?)", show_keys)
+        self._prepare_fading()
+        view.moved.connect(self.wake)
+        view.aspect_changed.connect(self._refresh)
+        bench.look_changed.connect(self._refresh)
+        bench.scan_changed.connect(self._refresh)
+        self._refresh()
+
+    def _prepare_fading(self) -> None:
+        """Fade some time after the pointer has come to rest."""
         self._effect = QGraphicsOpacityEffect(self)
         self._effect.setEnabled(False)
         self.setGraphicsEffect(self._effect)
@@ -53,11 +62,6 @@ class BscanTools(QWidget):
         self._rest.setSingleShot(True)
         self._rest.setInterval(_REST_MS)
         self._rest.timeout.connect(self._faint)
-        view.moved.connect(self.wake)
-        view.aspect_changed.connect(self._refresh)
-        bench.look_changed.connect(self._refresh)
-        bench.scan_changed.connect(self._refresh)
-        self._refresh()
 
     def wake(self) -> None:
         """Be fully visible, until the pointer rests."""

@@ -103,26 +103,32 @@ def blocks_of(file: Binary, first: int, bscans: int, shape: tuple[int, int]) -> 
         if size < BSCAN_HEADER.itemsize or not bytes(head["version"]).startswith(_BSCAN_MARKS):
             raise damaged("a B-scan does not begin where it should")
         file.check(at, size + picture_bytes)
-        layers, layers_at = int(head["layers"]), int(head["layers_at"])
-        inside = (
-            layers <= MOST_LAYERS
-            and layers_at >= BSCAN_HEADER.itemsize
-            and layers_at + 4 * layers * shape[1] <= size
-        )
-        position = tuple(
-            float(head[f"{end}_{axis}_mm"]) for end in ("start", "end") for axis in "yx"
-        )
-        y1, x1, y2, x2 = position
-        blocks.append(
-            Block(
-                pixels=at + size,
-                layers=layers if inside or layers == 0 else -1,
-                layers_at=at + layers_at,
-                position=(y1, x1, y2, x2),
-            )
-        )
+        blocks.append(_block(head, at, columns=shape[1]))
         at += size + picture_bytes
     return blocks
+
+
+def _block(head: np.void, at: int, *, columns: int) -> Block:
+    """A B-scan from its header.
+
+    Args:
+        head: A record of `BSCAN_HEADER`.
+        at: Offset of the header.
+        columns: Of the B-scan.
+    """
+    size, layers, layers_at = (int(head[name]) for name in ("header_bytes", "layers", "layers_at"))
+    inside = (
+        layers <= MOST_LAYERS
+        and layers_at >= BSCAN_HEADER.itemsize
+        and layers_at + 4 * layers * columns <= size
+    )
+    y1, x1, y2, x2 = (float(head[f"{end}_{axis}_mm"]) for end in ("start", "end") for axis in "yx")
+    return Block(
+        pixels=at + size,
+        layers=layers if inside or layers == 0 else -1,
+        layers_at=at + layers_at,
+        position=(y1, x1, y2, x2),
+    )
 
 
 def grey_of(values: NDArray[np.float32]) -> NDArray[np.uint8]:

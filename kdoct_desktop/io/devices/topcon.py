@@ -142,9 +142,7 @@ def _volume(
         axial_mm=lie.axial_mm,
         ascan_mm=lie.ascan_mm,
         spacing_provenance="device" if lie.scaled else "unknown",
-        localizer=LocalizerInfo(len(bscans.spans), "fundus", fundus.shape, lie.localizer_mm)
-        if fundus is not None
-        else None,
+        localizer=_localizer(bscans, fundus, lie.localizer_mm),
         lines=tuple(lie.lines[number] for number in bscans.numbers) if lie.lines else (),
         layers=tuple(contour.name for contour in contours),
         acquired=facts.acquired,
@@ -156,6 +154,15 @@ def _volume(
         notices=(*told, *about_eye, *lie.notices),
         refused=_CONFLICT if set(_EYES) <= facts.eyes else None,
     )
+
+
+def _localizer(
+    bscans: Bscans, fundus: Fundus | None, pixel_mm: tuple[float, float] | None
+) -> LocalizerInfo | None:
+    """The fundus picture; it is counted after the B-scans."""
+    if fundus is None:
+        return None
+    return LocalizerInfo(len(bscans.spans), "fundus", fundus.shape, pixel_mm)
 
 
 def _eye(facts: Facts) -> tuple[str | None, tuple[NoticeInfo, ...]]:

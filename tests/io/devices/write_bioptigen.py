@@ -47,8 +47,27 @@ class Bioptigen:
 
     def write(self, path: Path) -> Path:
         """Write the file."""
+        bscans, _, ascans = self.voxels.shape
+        data = MAGIC + self._record("FRAMEHEADER", {**self._usual(), **self.header})
+        for bscan in self.voxels[: bscans - self.missing]:
+            lines = bscan.T.astype(bscan.dtype.newbyteorder("<"))  # A-scan by A-scan
+            data += self._record(
+                "FRAMEDATA",
+                {
+                    "FRAMEDATETIME": struct.pack("<8H", *self.time),
+                    "FRAMETIMESTAMP": real(1.5),
+                    "FRAMELINES": whole(ascans),
+                    "FRAMESAMPLES": lines.tobytes(),
+                    **self.frames,
+                },
+            )
+        path.write_bytes(data)
+        return path
+
+    def _usual(self) -> dict[str, bytes | None]:
+        """Tags of the header."""
         bscans, depth, ascans = self.voxels.shape
-        usual: dict[str, bytes | None] = {
+        return {
             "FRAMECOUNT": whole(bscans),
             "LINECOUNT": whole(ascans),
             "LINELENGTH": whole(depth),
@@ -72,21 +91,6 @@ class Bioptigen:
             "DOPPLERFLAG": whole(0),
             "CONFIG": b"\x01\x02\x03",
         }
-        data = MAGIC + self._record("FRAMEHEADER", {**usual, **self.header})
-        for bscan in self.voxels[: bscans - self.missing]:
-            lines = bscan.T.astype(bscan.dtype.newbyteorder("<"))  # A-scan by A-scan
-            data += self._record(
-                "FRAMEDATA",
-                {
-                    "FRAMEDATETIME": struct.pack("<8H", *self.time),
-                    "FRAMETIMESTAMP": real(1.5),
-                    "FRAMELINES": whole(ascans),
-                    "FRAMESAMPLES": lines.tobytes(),
-                    **self.frames,
-                },
-            )
-        path.write_bytes(data)
-        return path
 
     def _record(self, opener: str, tags: dict[str, bytes | None]) -> bytes:
         body = b"".join(tag(key, value) for key, value in tags.items() if value is not None)

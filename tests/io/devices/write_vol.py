@@ -85,33 +85,40 @@ def write_vol(
     """
     values = reflectance(phantom()) if values is None else values
     slo = localizer(64).pixels if slo is None else slo
-    bscans, depth, ascans = values.shape
-    positions = raster(bscans) if positions is None else positions
+    positions = raster(len(values)) if positions is None else positions
+    usual = _usual(values.shape, slo, mark=mark, header_bytes=header_bytes)
+    parts = [_head({**usual, **(header or {})}), slo.tobytes()]
+    for at, picture in enumerate(values):
+        about = _bscan_header(
+            positions[at], layers[at] if layers else {}, ascans=picture.shape[1],
+            mark=bscan_mark, size=header_bytes, changed=bscan_header or {},
+        )  # fmt: skip
+        parts += [about, picture.astype("<f4").tobytes()]
+    path.write_bytes(b"".join([*parts, tail]))
+    return path
+
+
+def _head(fields: Mapping[int, tuple[str, object]]) -> bytes:
+    """The header of the file from format and value by offset."""
     head = bytearray(2048)
-    fields: dict[int, tuple[str, object]] = {
+    for offset, (kind, value) in fields.items():
+        struct.pack_into(f"<{kind}", head, offset, value)
+    return bytes(head)
+
+
+def _usual(
+    shape: tuple[int, ...], slo: NDArray[np.uint8], *, mark: bytes, header_bytes: int
+) -> dict[int, tuple[str, object]]:
+    """What stands in the header, by offset."""
+    bscans, depth, ascans = shape
+    return {
         0: ("12s", mark), 12: ("I", ascans), 16: ("I", bscans), 20: ("I", depth),
         24: ("d", 0.0113), 32: ("d", STEP_MM), 40: ("d", 0.00387),
         48: ("I", slo.shape[1]), 52: ("I", slo.shape[0]), 56: ("d", MM), 64: ("d", MM),
         72: ("i", 30), 76: ("d", -1.5), 84: ("4s", b"OD"), 88: ("Q", ticks(EXAM)), 96: ("i", 3),
         100: ("I", header_bytes), 104: ("16s", b"716.2"), 136: ("i", 86), 140: ("21s", b"ID-77"),
         164: ("d", days(datetime(1948, 3, 9))), 200: ("d", days(VISIT)),
-        **(header or {}),
     }  # fmt: skip
-    for offset, (kind, value) in fields.items():
-        struct.pack_into(f"<{kind}", head, offset, value)
-    with path.open("wb") as stream:
-        stream.write(head)
-        stream.write(slo.tobytes())
-        for at, picture in enumerate(values):
-            stream.write(
-                _bscan_header(
-                    positions[at], layers[at] if layers else {}, ascans=ascans,
-                    mark=bscan_mark, size=header_bytes, changed=bscan_header or {},
-                )
-            )  # fmt: skip
-            stream.write(picture.astype("<f4").tobytes())
-        stream.write(tail)
-    return path
 
 
 def _bscan_header(
