@@ -86,8 +86,8 @@ def write_vol(
     values = reflectance(phantom()) if values is None else values
     slo = localizer(64).pixels if slo is None else slo
     positions = raster(len(values)) if positions is None else positions
-    usual = _usual(values.shape, slo, mark=mark, header_bytes=header_bytes)
-    parts = [_head({**usual, **(header or {})}), slo.tobytes()]
+    fields = _usual(values.shape, slo, mark=mark, header_bytes=header_bytes) | dict(header or {})
+    parts = [_head(fields), slo.tobytes()]
     for at, picture in enumerate(values):
         about = _bscan_header(
             positions[at], layers[at] if layers else {}, ascans=picture.shape[1],
