@@ -1,5 +1,6 @@
 """The window's way in: makes every object and hands it over."""
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -16,7 +17,14 @@ from kdoct_desktop.ui.main_window import TITLE, MainWindow
 from kdoct_desktop.ui.services import Services
 from kdoct_desktop.ui.theme import THEMES
 
-__all__ = ["create_application", "grab_window", "has_display", "make_window", "run"]
+__all__ = [
+    "create_application",
+    "grab_window",
+    "has_display",
+    "make_window",
+    "run",
+    "show_window",
+]
 
 _SWITCH_S = 0.0005
 """How long a working thread may keep the interpreter while the window's thread wants it; the
@@ -58,6 +66,20 @@ def make_window(services: Services) -> MainWindow:
     return window
 
 
+def show_window(services: Services) -> MainWindow:
+    """The window of the program, shown and at work.
+
+    What was loaded and made until here stays, so it is taken out of the rounds of the garbage
+    collector: a full round would stop the window for 60 ms and more.
+    """
+    create_application()
+    window = make_window(services)
+    window.show()
+    window.start()
+    gc.freeze()
+    return window
+
+
 def run(services: Services, *, paths: Sequence[Path] = ()) -> int:
     """Show the window and stay until it is closed.
 
@@ -68,13 +90,10 @@ def run(services: Services, *, paths: Sequence[Path] = ()) -> int:
     Returns:
         Exit code of the program.
     """
-    application = create_application()
-    window = make_window(services)
-    window.show()
-    window.start()
+    window = show_window(services)
     if paths:
         window.open(paths)
-    return application.exec()
+    return QApplication.exec()
 
 
 def grab_window(

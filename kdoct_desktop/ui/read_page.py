@@ -1,6 +1,6 @@
 """The reading page: en face and facts on the left, B-scan and chart, finding on the right."""
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPauseAnimation, Qt
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
@@ -51,7 +51,12 @@ class ReadPage(QWidget):
         self._show_list()
 
     def prepare(self) -> None:
-        """Style and paint everything once unseen, so that the first scan does not wait for it."""
+        """Do once, unseen, what the first scan would wait for: style, paint, animate.
+
+        The first animation sends an event from a class of which PySide has no name; because the
+        program looks at all events, PySide then sets up every class that it knows.
+        """
+        QPauseAnimation(1, self).start(QPauseAnimation.DeletionPolicy.DeleteWhenStopped)
         if not self.isVisible():
             self.grab()
 

@@ -41,7 +41,7 @@ def _switches(home: Path, switches: int) -> list[Measure]:
             "switch / bare scaling and painting of its tissue",
             told["bare"],
             unit="ratio",
-            limit=8.0,
+            limit=7.0,
             note="medians of processor time, turn by turn",
         ),
     ]

@@ -9,9 +9,8 @@ from itertools import pairwise
 from PySide6.QtCore import QCoreApplication, QPointF, Qt, QTimer
 from PySide6.QtGui import QImage, QPainter
 
-from kdoct_desktop.domain.analysis import StudyAnalysis
 from kdoct_desktop.ui.layer import scaled
-from kdoct_desktop.ui.main import create_application, make_window
+from kdoct_desktop.ui.main import show_window
 from kdoct_desktop.ui.main_window import MainWindow
 from kdoct_desktop.ui.overlay import grey_colours, indexed_image
 from tests import samples
@@ -33,7 +32,7 @@ def switches(count: int) -> dict[str, float]:
         count: Switches in the first; as many follow in the other, in turns.
     """
     bscans, depth, ascans = _FULL
-    window = _window()
+    window = show_window(FakeServices())
     scans = [samples.of_size(many, depth, ascans) for many in (bscans, _LONGER * bscans)]
     window.show_analyses(scans)
     full: list[float] = []
@@ -64,7 +63,7 @@ def _turn(window: MainWindow, visit: int) -> list[float]:
 
 def many() -> dict[str, float]:
     """Work of the window's thread between two beats while many B-scans come and are looked at."""
-    window = _window(samples.of_size(*_MANY))
+    window = show_window(FakeServices(samples.of_size(*_MANY)))
     _rest(window)
     spent = [time.thread_time()]
     timer = QTimer(window)
@@ -83,15 +82,6 @@ def many() -> dict[str, float]:
         "longest_ms": busy[-1],
         "p95_ms": busy[int(len(busy) * 0.95)],
     }
-
-
-def _window(*analyses: StudyAnalysis) -> MainWindow:
-    """A window that stands open."""
-    create_application()
-    window = make_window(FakeServices(*analyses))
-    window.show()
-    window.start()
-    return window
 
 
 def _rest(window: MainWindow) -> None:

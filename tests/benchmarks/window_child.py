@@ -38,13 +38,10 @@ def feel(path: Path) -> dict[str, float]:
     from PySide6.QtCore import QCoreApplication, QTimer
 
     from kdoct_desktop.app.services import DesktopServices
-    from kdoct_desktop.ui.main import create_application, make_window
+    from kdoct_desktop.ui.main import show_window
 
-    create_application()
     services = DesktopServices()
-    window = make_window(services)
-    window.show()
-    window.start()
+    window = show_window(services)
     troubles: list[object] = []
     window.desk.troubled.connect(troubles.append)
     beats: list[tuple[float, float]] = []

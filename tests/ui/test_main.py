@@ -1,5 +1,6 @@
 """The way in: what is loaded, what a picture of the window holds."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from kdoct_desktop.ui.theme import THEMES
 from tests.ui.conftest import both_eyes
 from tests.ui.fake_services import FakeServices
 
+ROOT = Path(__file__).resolve().parents[2]
+
 
 def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     image = QImage(str(path)).convertToFormat(QImage.Format.Format_RGB888)
@@ -27,11 +30,62 @@ def pixels(path: Path) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
 def test_the_window_loads_nothing_that_belongs_to_other_processes() -> None:
     heavy = ("torch", "timm", "onnxruntime", "pydicom", "matplotlib", "reportlab", "cv2")
     code = f"import sys, kdoct_desktop.ui.main; print([m for m in {heavy} if m in sys.modules])"
-    root = Path(__file__).resolve().parents[2]
     answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert answer.stdout.strip() == "[]"
+
+
+def in_a_process_of_its_own(code: str) -> list[int]:
+    """Numbers that a program prints that has a fresh window, shown and quiet."""
+    lines = (
+        "import gc, time",
+        "from PySide6.QtCore import QCoreApplication",
+        "from kdoct_desktop.ui.main import show_window",
+        "from tests.ui.counting import steps",
+        "from tests.ui.fake_services import FakeServices",
+        "def live():",
+        "    for _ in range(20):",
+        "        QCoreApplication.processEvents()",
+        "        time.sleep(0.005)",
+        "window = show_window(FakeServices())",
+        code,
+        "window.close()",
+    )
+    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    answer = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return [int(number) for number in answer.stdout.split()]
+
+
+def test_the_garbage_collector_leaves_alone_what_was_made_before_the_window_is_shown() -> None:
+    code = "print(gc.get_freeze_count(), len(gc.get_objects()))"
+    frozen, left = in_a_process_of_its_own(code)
+    assert frozen > 20_000
+    assert left < 1_000
+
+
+def test_the_first_animation_finds_everything_ready() -> None:
+    code = "\n".join(
+        (
+            "def first():",
+            "    window.pages.setCurrentWidget(window.read)",
+            "    window.read.panel.set_program(working=True)",
+            "    window.read.panel.progress.begin('Opening')",
+            "    live()",
+            "while window.runner.busy: live()",
+            "live()",
+            "print(steps(first))",
+        )
+    )
+    (taken,) = in_a_process_of_its_own(code)
+    assert taken < 5_000  # ten times as many where PySide has to set up its classes first
 
 
 @pytest.mark.parametrize(("scale", "theme"), [(1.0, "dark"), (2.0, "light")])
