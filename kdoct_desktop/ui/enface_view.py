@@ -103,12 +103,13 @@ class EnfaceView(QWidget):
         scan = self._bench.scan
         self._lines = scan_lines(scan) if scan is not None else np.zeros((0, 2, 2))
         shown = (scan, scan.volume if scan is not None else None)
+        same = self._shown is not None and self._shown[0] is scan
         if shown != self._shown:
             self._shown = shown
             self.updateGeometry()
             self.refresh()
-        if scan is not None and scan.evidence is not None and scan.result is None:
-            self._grew()  # the first of much that comes; the other views are busy with it now
+        if same and scan is not None and scan.evidence is not None:
+            self._grew()  # more about what is shown; the other views are busy with it now
         else:
             self._evidence()
         self._name()

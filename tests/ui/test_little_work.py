@@ -130,6 +130,28 @@ def peak(act: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
+def test_more_about_the_shown_scan_is_drawn_from_the_front_after_the_other_views(
+    open_window: MakeWindow, calls: Calls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(enface_view, "_GROWS_MS", NEVER_MS)
+    window = open_window(FakeServices(), opened=False)
+    window.show_analyses([samples.of_size(FEW, 48, 64), samples.of_size(FEW + 2, 48, 64)])
+    QCoreApplication.processEvents()
+
+    def other() -> None:
+        window.bench.choose_visit(1)
+        QCoreApplication.processEvents()
+
+    def more() -> None:
+        window.bench.scan_changed.emit()
+        QCoreApplication.processEvents()
+
+    assert calls.during(other)["evidence_contours"] == 1  # never those of the scan before
+    made = calls.during(more)
+    assert made["_paint_bars"] == 1
+    assert made["evidence_contours"] == made["_paint_base"] == 0
+
+
 @pytest.mark.parametrize("located", [True, False])
 def test_many_bscans_are_drawn_by_the_slice_and_not_one_by_one(
     open_window: MakeWindow,
