@@ -78,8 +78,7 @@ def write_vol(
         layers: Heights by place of the layer, for each B-scan.
         slo: The localizer; 64 by 64 pixels where None.
         header: Format and value by offset, to change what stands in the file's header.
-        bscan_header: The same for the header of every B-scan.
-        mark, bscan_mark: First bytes of the file and of each B-scan.
+        bscan_header, mark, bscan_mark: The same for each B-scan; first bytes of file and B-scan.
         header_bytes: Size of a B-scan's header.
         tail: What follows the last B-scan, such as a grid of thicknesses.
     """
