@@ -8,8 +8,12 @@ nobody knows is never invented:
 - Without a scale the Pixel Measures item stays empty, which the standard allows as long as
   Ophthalmic Volumetric Properties Flag is NO. It is always NO: YES would also demand a slice
   thickness and positions in the patient, which no reader knows.
-- Without a localizer the Plane Position and Orientation items stay empty, for the same reason.
-- Manufacturer, model, serial number and software are type 1: ``UNKNOWN`` where they are.
+- The Plane Position and Orientation items stay empty for the same reason: where B-scans lie is told
+  on the localizer.
+- Text that identifies the patient must not be in the pixels; of pictures somebody must say so.
+- Lossy compression is told with its method and ratio, or there is no object.
+- Manufacturer, model, serial number and software are type 1: ``UNKNOWN`` where they are. So is
+  the family of the algorithm that drew the layers.
 - Image Type is DERIVED: the pixels went through the reader's grey transform, and the attributes
   of the light source that ORIGINAL demands are unknown.
 

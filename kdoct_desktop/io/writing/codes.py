@@ -16,7 +16,7 @@ SOURCE: Term = ("121322", "DCM", "Source Image for Image Processing Operation")
 SEGMENTATION: Term = ("113076", "DCM", "Segmentation")
 STRUCTURE: Term = ("91723000", "SCT", "Anatomical Structure")
 PROCESSING: Term = ("109102", "DCM", "Processing Equipment")
-EDGES: Term = ("123103", "DCM", "Edge Detection")
+UNKNOWN: Term = ("261665006", "SCT", "Unknown")
 MILLIMETRE: Term = ("mm", "UCUM", "mm")
 
 CAMERAS: dict[LocalizerKind, Term] = {

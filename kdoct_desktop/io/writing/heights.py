@@ -1,7 +1,8 @@
 """The device's layers as a Height Map Segmentation (PS3.3 A.91, Supplement 240 of 2024).
 
 One frame a boundary; a row of it is a B-scan, a column an A-scan, and the value is how far down
-in pixels of the B-scan the boundary lies, as the device counts. Where the device found none
+in pixels of the B-scan the boundary lies, as the device counts: whether 0 is the edge or the middle
+of the first pixel, none tells. Where the device found none
 stands the padding value, which lies outside of any B-scan.
 """
 
@@ -56,7 +57,7 @@ def height_map(subject: Subject, layers: LayerSurfaces, opt: Dataset) -> Dataset
 def _segment(number: int, name: str, opt: Dataset) -> Dataset:
     """What a boundary is, and that the device's software drew it."""
     algorithm = Dataset()
-    algorithm.AlgorithmFamilyCodeSequence = [code(codes.EDGES)]
+    algorithm.AlgorithmFamilyCodeSequence = [code(codes.UNKNOWN)]
     algorithm.AlgorithmName = opt.Manufacturer
     algorithm.AlgorithmVersion = str(opt.SoftwareVersions)
     item = Dataset()
