@@ -102,7 +102,8 @@ def decode_volume(
                 view = voxels[at]
                 view.flags.writeable = False
                 on_bscan(header, at, view)
-    return _volume(plan, voxels, session)
+            session.hashes.step(plan.hashed_later)
+    return _volume(session.hashed(plan), voxels, session)
 
 
 def _volume(plan: VolumePlan, voxels: NDArray[np.uint8], session: Session) -> OctVolume:

@@ -111,6 +111,8 @@ class VolumePlan:
             there or positions are unknown.
         planned: B-scans of the scan as planned; 0 where unknown.
         lossy: Lossy compression that the pixels went through.
+        hashed_later: Files over whose hashes the source's is, where it is not known yet: it is
+            computed while the B-scans are decoded.
     """
 
     source: Source
@@ -140,6 +142,7 @@ class VolumePlan:
     notices: tuple[Notice, ...] = ()
     narrow_check: bool = False
     lossy: LossyCompression | None = None
+    hashed_later: tuple[Path, ...] = ()
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -155,7 +155,8 @@ def plan_volumes(
         Cancelled: `progress` asked to stop.
     """
     with _session(progress, limits, None) as session:
-        return _input_plans(path, session)
+        plans, problems = _input_plans(path, session)
+        return [session.hashed(plan) for plan in plans], problems
 
 
 @contextlib.contextmanager

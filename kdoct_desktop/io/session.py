@@ -1,22 +1,19 @@
 """One reading of one input: the reading process, the limits, and who is told how far it is."""
 
-import hashlib
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
-from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.domain.progress import Progress
 from kdoct_desktop.io.contained import Contained
 from kdoct_desktop.io.crew import Crew
 from kdoct_desktop.io.failures import garbage
+from kdoct_desktop.io.hashing import FileHashes
 from kdoct_desktop.io.limits import Limits
-from kdoct_desktop.io.plan import InputFile
+from kdoct_desktop.io.plan import InputFile, VolumePlan, combined_hash
 from kdoct_desktop.io.records import from_json
 
 T = TypeVar("T")
-
-_PART_BYTES = 16 << 20
 
 
 class Reporter:
@@ -45,6 +42,7 @@ class Session:
         reporter: Who is told.
         crew: The reading process with its helpers; None where it works alone.
         taken: Files that belong to a scan or an export, and are not read as scans of their own.
+        hashes: Of the files, as far as they are computed.
     """
 
     def __init__(
@@ -59,27 +57,31 @@ class Session:
         self.reporter = reporter
         self.crew = crew
         self.taken: set[Path] = set()
+        self.hashes = FileHashes()
 
-    def header(self, task: str, file: InputFile, kind: type[T], **arguments: object) -> T:
+    def header(
+        self, task: str, file: InputFile, kind: type[T], *, hashed: bool = True, **arguments: object
+    ) -> T:
         """What the reading process makes of a file's header.
 
-        The file's hash is computed here meanwhile: nothing is parsed for it, and it takes about as
-        long as the header.
+        The file's hash is computed here meanwhile: nothing is parsed for it, and for most files it
+        takes about as long as the header.
 
         Args:
             task: Name of the task.
             file: The file.
             kind: Record type of the answer's ``info``; has a ``sha256``, which comes empty.
+            hashed: Fill ``sha256`` in; else it stays empty, and the file is hashed while its
+                B-scans are decoded.
             arguments: What else the task is told.
 
         Raises:
             IngestError: The file is refused.
         """
-        sha256 = hashlib.sha256()
         answer = self.contained.ask(
             task,
             seconds=self.limits.file_s,
-            meanwhile=lambda: _hash(file.path, sha256, self),
+            meanwhile=(lambda: self._hash(file.path)) if hashed else None,
             path=str(file.path),
             limits=asdict(self.limits),
             **arguments,
@@ -87,10 +89,27 @@ class Session:
         info = answer.get("info")
         if not isinstance(info, dict):
             raise garbage()
+        sha256 = self.hashes.of(file.path) if hashed else ""
         try:
-            return from_json(kind, {**info, "sha256": sha256.hexdigest()})
+            return from_json(kind, {**info, "sha256": sha256})
         except ValueError as error:
             raise garbage() from error
+
+    def hashed(self, plan: VolumePlan) -> VolumePlan:
+        """The plan with the hash of its source.
+
+        Raises:
+            IngestError: ``unreadable``.
+        """
+        if not plan.hashed_later:
+            return plan
+        sha256 = combined_hash([self.hashes.of(path) for path in plan.hashed_later])
+        return replace(plan, source=replace(plan.source, sha256=sha256), hashed_later=())
+
+    def _hash(self, path: Path) -> None:
+        """Hash a file; may be stopped."""
+        while not self.hashes.step((path,)):
+            self.reporter.tick()
 
     def references(self, file: InputFile) -> list[list[str]]:
         """Path components of each file that a DICOMDIR lists, as written.
@@ -107,25 +126,3 @@ class Session:
         if not isinstance(answer, list):
             raise garbage()
         return [[str(part) for part in parts] for parts in answer if isinstance(parts, list)]
-
-
-def hash_file(path: Path, session: Session) -> str:
-    """SHA-256 over the bytes of a file; may be stopped.
-
-    Raises:
-        IngestError: ``unreadable``.
-    """
-    sha256 = hashlib.sha256()
-    _hash(path, sha256, session)
-    return sha256.hexdigest()
-
-
-def _hash(path: Path, sha256: "hashlib._Hash", session: Session) -> None:
-    """Hash the bytes of a file; may be stopped."""
-    try:
-        with path.open("rb") as stream:
-            while part := stream.read(_PART_BYTES):
-                sha256.update(part)
-                session.reporter.tick()
-    except OSError as error:
-        raise IngestError("unreadable", "The file cannot be read.") from error

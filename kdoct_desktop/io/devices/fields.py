@@ -121,7 +121,7 @@ class DeviceInfo:
     """A device file.
 
     Attributes:
-        sha256: Hash over the bytes of the file; filled in on the program's side.
+        sha256: Stays empty: the file is hashed on the program's side while it is decoded.
         volumes: Its scans.
         beside: Names of files in the same folder that belong to it, such as the pictures of an
             export; no separators.

@@ -30,9 +30,8 @@ from kdoct_desktop.io.plan import (
     LayersPlan,
     LocalizerPlan,
     VolumePlan,
-    combined_hash,
 )
-from kdoct_desktop.io.session import Session, hash_file
+from kdoct_desktop.io.session import Session
 
 _FOLDER_PARTS = {"/", "\\", "\0"}
 
@@ -72,10 +71,11 @@ class DeviceReader:
         Raises:
             IngestError: The file as a whole is refused.
         """
-        info = session.header("device-header", file, DeviceInfo, format=self._format.name)
+        info = session.header(
+            "device-header", file, DeviceInfo, hashed=False, format=self._format.name
+        )
         beside = _beside(file, info)
         session.taken.update(beside)
-        sha256 = combined_hash([info.sha256, *(hash_file(path, session) for path in beside)])
         if not info.volumes:
             raise IngestError("no-bscans", "The file holds no B-scan.")
         problems = [
@@ -92,7 +92,8 @@ class DeviceReader:
         return [
             replace(
                 plan,
-                source=Source(file.label, sha256, self._format.name, plan.source.key),
+                source=Source(file.label, "", self._format.name, plan.source.key),
+                hashed_later=(file.path, *beside),
                 notices=(*doubt, *plan.notices),
             )
             for plan in plans
@@ -122,7 +123,7 @@ def _plan(one: VolumeInfo, place: int, file: InputFile, info: DeviceInfo) -> Vol
             frames=tuple(FrameRef(file, number) for number in one.pictures),
             depth=one.depth,
             ascans=one.ascans,
-            visit=_visit(one, info),
+            visit=_visit(one, file),
             patient=_patient(one),
             performed=day_of((one.acquired or "").replace("-", "")),
             spacing=Spacing(
@@ -214,10 +215,10 @@ def _patient(one: VolumeInfo) -> Patient:
     )
 
 
-def _visit(one: VolumeInfo, info: DeviceInfo) -> str:
+def _visit(one: VolumeInfo, file: InputFile) -> str:
     """What volumes of one visit share: the patient and the day, or else the file."""
     day = (one.acquired or "")[:10]
     person = one.patient
     if person.identifier and day:
         return "\n".join((person.identifier, person.birth_date or "", day))
-    return f"{info.sha256}\n{one.visit}"
+    return f"{file.path}\n{one.visit}"
