@@ -11,13 +11,20 @@ from kdoct_desktop.ui.evidence import Evidence
 from kdoct_desktop.ui.scan import Scan
 
 _FANS = {ScanPattern.RADIAL, ScanPattern.CIRCLE, ScanPattern.LINE}
+_FEWEST = 3
 _ACROSS, _MOST_ROWS = 192, 256
 
 
 def has_localizer(scan: Scan) -> bool:
-    """True where the source has a picture and says where the B-scans lie on it."""
+    """True where the localizer is shown.
+
+    It is where the source says how the B-scans lie on it, and where a projection would mean
+    nothing: B-scans that do not lie side by side, or too few of them.
+    """
     volume = scan.volume
-    return volume is not None and volume.localizer is not None and volume.scan_lines is not None
+    if volume is None or volume.localizer is None:
+        return False
+    return volume.scan_lines is not None or scan.pattern in _FANS or scan.shape[0] < _FEWEST
 
 
 def front_shape(scan: Scan) -> tuple[float, float]:
@@ -52,9 +59,14 @@ def front_pixels(scan: Scan) -> NDArray[np.uint8] | None:
 
 
 def scan_lines(scan: Scan) -> NDArray[np.float64]:
-    """Where each B-scan lies, as shares of the picture: axes (bscan, start/end, row/column)."""
+    """Where each B-scan lies, as shares of the picture: axes (bscan, start/end, row/column).
+
+    No lines at all where the localizer is shown and nothing is known of them.
+    """
     volume = scan.volume
-    if volume is not None and volume.localizer is not None and volume.scan_lines is not None:
+    if volume is not None and volume.localizer is not None and has_localizer(scan):
+        if volume.scan_lines is None:
+            return np.zeros((0, 2, 2))
         size = np.array(volume.localizer.pixels.shape[:2], dtype=np.float64)
         return (volume.scan_lines.astype(np.float64) + 0.5) / size
     lines = np.zeros((scan.shape[0], 2, 2))
@@ -89,7 +101,7 @@ def evidence_contours(
         B-scans are not neighbours side by side.
     """
     count = scan.shape[0]
-    if count < 3 or scan.pattern in _FANS:
+    if count < _FEWEST or scan.pattern in _FANS:
         return ()
     values = evidence.en_face(shown)
     if float(values.max(initial=0.0)) <= 0.0:

@@ -185,6 +185,8 @@ class EnfaceView(QWidget):
 
     def _draw_scan_lines(self, painter: QPainter, scan: Scan, to_widget: QTransform) -> None:
         """Every scan line in the colour of its evidence; quiet where there is none."""
+        if not len(self._lines):
+            return
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         values = [0.0] * len(self._lines)
         if scan.evidence is not None:

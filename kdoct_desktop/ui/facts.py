@@ -85,11 +85,19 @@ def facts(scan: Scan) -> list[Row]:
         there = f"{volume.bscan_count} of {volume.planned}"
         rows.append(("B-scans", there, f"{volume.planned - volume.bscan_count} missing", True))
     if volume.acquired is not None:
-        rows.append(("Taken", words.when(volume.acquired), "", False))
+        rows += _taken(words.when(volume.acquired), volume.acquired_provenance)
     trial = any(notice.code == EXPERIMENTAL for notice in volume.notices)
     rows.append(("Format", volume.source.format, "experimental" if trial else "", trial))
     rows.append(("File", volume.source.label, "", False))
     return rows
+
+
+def _taken(when: str, provenance: Provenance) -> list[Row]:
+    """When; the time of day by itself where it is not simply what the device states."""
+    if provenance in (Provenance.DEVICE, Provenance.UNKNOWN):
+        return [("Taken", when, "", False)]
+    day, _, time = when.partition(" ")
+    return [("Taken", day, "", False), _row("Time", time, provenance)]
 
 
 def _row(name: str, value: str, provenance: Provenance) -> Row:

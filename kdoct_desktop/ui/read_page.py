@@ -17,7 +17,7 @@ from kdoct_desktop.ui.widgets import Act, text_label
 from kdoct_desktop.ui.workbench import Workbench
 
 _TOOLS_MARGIN = 12
-_LIST_HEIGHT = 184  # three scans and a bit, so that one sees that it goes on
+_LIST_HEIGHT = 216  # two scans, their study, and a bit, so that one sees that it goes on
 
 
 class ReadPage(QWidget):

@@ -22,7 +22,7 @@ from kdoct_desktop.ui.widgets import font
 from kdoct_desktop.ui.workbench import Workbench
 
 _ROW = Qt.ItemDataRole.UserRole
-_SCAN_HEIGHT, _VISIT_HEIGHT = 56, 32
+_SCAN_HEIGHT, _VISIT_HEIGHT = 72, 32
 _PICTURE = QSize(72, 44)
 _FEW = 2  # scans of one study that the header shows well enough
 
@@ -36,6 +36,7 @@ class Line:
         scan: Position of the scan in the study; None for the line of the study itself.
         shown: The scan.
         title: What stands first.
+        time: Time of day, which tells scans of one eye apart; empty where unknown.
         state: Shape and word of the urgency, or why there is none.
         colour: Of `state`.
         detail: What stands below.
@@ -45,6 +46,7 @@ class Line:
     scan: int | None
     shown: Scan | None
     title: str
+    time: str = ""
     state: str = ""
     colour: str = ""
     detail: str = ""
@@ -103,7 +105,7 @@ class ScanList(QListWidget):
         item.setData(_ROW, line)
         height = _VISIT_HEIGHT if line.scan is None else _SCAN_HEIGHT
         item.setSizeHint(QSize(0, height))
-        name = " · ".join(part for part in (line.title, line.state, line.detail) if part)
+        name = " · ".join(part for part in (line.title, line.state, line.detail, line.time) if part)
         item.setData(Qt.ItemDataRole.AccessibleTextRole, name)
         selectable = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
         item.setFlags(Qt.ItemFlag.NoItemFlags if line.scan is None else selectable)
@@ -144,7 +146,8 @@ def _lines(visits: list[Visit], theme: Theme) -> Iterator[Line]:
             yield Line(at, None, None, _visit_line(visit))
         for number, scan in enumerate(visit.scans):
             state, colour = _state(scan, theme)
-            yield Line(at, number, scan, words.eye(scan.eye), state, colour, _detail(scan))
+            title, detail = words.eye(scan.eye), words.scan_words(scan)
+            yield Line(at, number, scan, title, _time(scan), state, colour, detail)
 
 
 def _visit_line(visit: Visit) -> str:
@@ -167,12 +170,10 @@ def _state(scan: Scan, theme: Theme) -> tuple[str, str]:
     return f"{URGENCY_SHAPES[urgency]} {urgency.value}", theme.urgency[urgency]
 
 
-def _detail(scan: Scan) -> str:
-    """Pattern, number of B-scans and time of day, which tell scans of one eye apart."""
-    parts = [words.scan_words(scan)]
-    if scan.volume is not None and scan.volume.acquired is not None:
-        parts.append(scan.volume.acquired.strftime("%H:%M"))
-    return " · ".join(parts)
+def _time(scan: Scan) -> str:
+    """Time of day."""
+    taken = scan.volume.acquired if scan.volume is not None else None
+    return taken.strftime("%H:%M") if taken is not None else ""
 
 
 class _Delegate(QStyledItemDelegate):
@@ -198,13 +199,16 @@ class _Delegate(QStyledItemDelegate):
         style = QStyle.PrimitiveElement.PE_PanelItemViewItem
         widget.style().drawPrimitive(style, option, painter, widget)
         self._draw_picture(painter, box, line.shown)
-        text = QRectF(box.left() + _PICTURE.width() + 28, box.top() + 8, 0, 20)
+        text = QRectF(box.left() + _PICTURE.width() + 28, box.top() + 7, 0, 20)
         text.setRight(box.right() - 8)
         theme = self._owner.theme
         used = _text(painter, text, line.title, theme.text, bold=True) + 8
-        _text(painter, text.adjusted(used, 0, 0, 0), line.state, line.colour)
-        text.translate(0, 20)
-        _text(painter, text, line.detail, theme.second, size=SMALL)
+        _text(painter, text.adjusted(used, 0, 0, 0), line.time, theme.second, size=SMALL)
+        text.translate(0, 19)
+        _text(painter, text, line.state or line.detail, line.colour)
+        if line.state:
+            text.translate(0, 19)
+            _text(painter, text, line.detail, theme.second, size=SMALL)
 
     def _draw_picture(self, painter: QPainter, box: QRectF, scan: Scan | None) -> None:
         left, top = box.left() + 16, box.top() + (box.height() - _PICTURE.height()) / 2

@@ -1,5 +1,6 @@
 """Several scans of one input are offered as a list with thumbnails; layers and gaps are shown."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,8 @@ from PySide6.QtWidgets import QApplication
 from kdoct_desktop.domain.analysis import StudyAnalysis, VolumeAnalysis
 from kdoct_desktop.domain.layers import LayerSurfaces
 from kdoct_desktop.domain.study import Patient
-from kdoct_desktop.domain.volume import Notice, OctVolume
+from kdoct_desktop.domain.volume import Notice, OctVolume, Provenance, ScanPattern
+from kdoct_desktop.ui.enface_geometry import front_pixels, scan_lines
 from kdoct_desktop.ui.layer_lines import boundary_segments
 from kdoct_desktop.ui.main_window import MainWindow
 from kdoct_desktop.ui.theme import DARK
@@ -19,7 +21,7 @@ from tests.ui.fake_services import FakeServices
 from tests.ui.test_every_screen import check
 
 
-def with_volumes(analysis: StudyAnalysis, change: "dict[str, object]") -> StudyAnalysis:
+def with_volumes(analysis: StudyAnalysis, change: Mapping[str, object]) -> StudyAnalysis:
     items: list[VolumeAnalysis] = [
         replace(item, volume=replace(item.volume, **change))  # type: ignore[arg-type]
         for item in analysis.volumes
@@ -173,3 +175,33 @@ def test_missing_bscans_and_an_experimental_format_are_told(open_window: MakeWin
     assert rows["B-scans"] == (f"{count} of {count + 1}", "1 missing")
     assert rows["Format"][1] == "experimental"
     assert "not tried" in " ".join(label.text() for label in window.read.panel._note_labels)
+
+
+def test_a_scan_whose_place_is_unknown_shows_its_localizer_without_lines(
+    open_window: MakeWindow,
+) -> None:
+    window = open_window(FakeServices(), opened=False)
+    circle = {"scan_pattern": ScanPattern.CIRCLE, "scan_lines": None}
+    window.show_analyses([with_volumes(both_eyes(), circle)])
+    scan = window.bench.scan
+    assert scan is not None
+    assert scan.volume is not None
+    assert scan.volume.localizer is not None
+
+    pixels = front_pixels(scan)
+    assert pixels is not None
+    np.testing.assert_array_equal(pixels, scan.volume.localizer.pixels)
+    assert len(scan_lines(scan)) == 0
+    window.read.enface.grab()
+
+
+def test_a_time_that_is_assumed_says_so(open_window: MakeWindow) -> None:
+    window = open_window(FakeServices(), opened=False)
+    assumed = {"acquired_provenance": Provenance.ASSUMED}
+    window.show_analyses([with_volumes(both_eyes(), assumed)])
+    rows = {
+        name.text(): (value.text, badge.accessibleName())  # type: ignore[attr-defined]
+        for name, value, badge in window.read.facts._rows
+    }
+    assert rows["Taken"] == ("2026-11-20", "")
+    assert rows["Time"] == ("09:41", "assumed")
