@@ -71,8 +71,6 @@ class Dealing:
         """
         complete = False
         try:
-            if self._alone is None:
-                self._prove_all()  # those that are there already do it meanwhile
             for place in self._order:
                 while not self._there[place]:
                     self._deal()
@@ -130,8 +128,12 @@ class Dealing:
             self._prove_all()
 
     def _next(self, member: Member) -> Run | None:
-        """What a process is asked for next; None while it has enough or nothing is left."""
-        if not self._fresh or len(member.runs) >= (1 if self._alone else 2):
+        """What a process is asked for next; None while it has enough or nothing is left.
+
+        Towards the end nobody gets a second run, which another might have done by then.
+        """
+        ahead = self._alone is not True and len(self._fresh) > 2 * len(self._helpers)
+        if not self._fresh or len(member.runs) >= (2 if ahead else 1):
             return None
         run = self._run_of(self._fresh[0])
         most = self._most_together()
@@ -189,6 +191,8 @@ class Dealing:
             self._there[decoded.place] = True
             if member is self._first:
                 self._cost.note(decoded)
+                if self._alone is None and decoded.apart:
+                    self._prove_all()  # those that are there already
 
     def _failed(self, member: Member, error: IngestError) -> None:
         """Refuse the volume where the first process failed; let it do what a helper failed at."""
