@@ -8,7 +8,7 @@ import pytest
 
 from kdoct_desktop.domain.errors import Cancelled
 from kdoct_desktop.domain.volume import Spacing
-from kdoct_desktop.io import session
+from kdoct_desktop.io import hashing
 from kdoct_desktop.io.contained import Contained
 from kdoct_desktop.io.limits import Limits
 from kdoct_desktop.io.readers import open_volumes
@@ -45,7 +45,7 @@ def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
 
 
 def test_hashing_a_file_can_be_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_PART_BYTES", 64)
+    monkeypatch.setattr(hashing, "STEP_BYTES", 64)
     save(opt(ramp(3)), tmp_path / "a.dcm")
     ticks: list[str] = []
 
