@@ -24,7 +24,16 @@ import PySide6
 import torch
 
 from kdoct_desktop import __version__
-from tests.benchmarks import colouring, faithful, heatmaps, sameness, scrolling, speed, window
+from tests.benchmarks import (
+    colouring,
+    faithful,
+    heatmaps,
+    reading,
+    sameness,
+    scrolling,
+    speed,
+    window,
+)
 from tests.benchmarks.measures import Measure
 from tests.benchmarks.subject import Subject, choose_subject
 
@@ -32,7 +41,7 @@ BASELINE = Path(__file__).with_name("baseline.json")
 SCHEMA = 1
 PARTS = (
     *("end-to-end", "evidence", "first-bscan", "start", "feel", "scrolling", "memory"),
-    *("colouring", "parity", "preprocessing", "heatmaps", "faithfulness"),
+    *("decoding", "colouring", "parity", "preprocessing", "heatmaps", "faithfulness"),
 )
 
 
@@ -70,6 +79,7 @@ def _works(
         "feel": lambda: window.feel(subject, folder),
         "scrolling": lambda: scrolling.scrolling(folder, switches=100 if quick else 400),
         "memory": lambda: window.memory(subject, folder, bscans=128 if quick else 512),
+        "decoding": lambda: reading.on_all_cores(folder, rounds=rounds),
         "colouring": lambda: colouring.colouring(rounds=5 * rounds),
         "parity": lambda: sameness.parity(subject, pictures=50 if quick else 500),
         "preprocessing": lambda: sameness.one_preprocessing(subject),
