@@ -44,8 +44,8 @@ def _lines(volume: dict[str, Any]) -> list[str]:
     spacing, localizer = volume["spacing_mm"], volume["localizer"]
     facts = [
         ("format", volume["format"]),
-        ("size", f"{bscans} B-scans, {depth} deep, {ascans} A-scans"),
-        ("missing", f"{volume['missing_bscans']} B-scans" if volume["missing_bscans"] else ""),
+        ("size", f"{_count(bscans)}, {depth} deep, {ascans} A-scans"),
+        ("missing", _count(volume["missing_bscans"]) if volume["missing_bscans"] else ""),
         ("pattern", _stated(volume["scan_pattern"])),
         ("eye", _stated(volume["laterality"])),
         ("spacing", _spacing(spacing)),
@@ -63,6 +63,10 @@ def _lines(volume: dict[str, Any]) -> list[str]:
     facts += [(key.replace("_", " "), value) for key, value in identity.items() if value]
     lines = [head] + [f"  {name:<12}{value}" for name, value in facts if value]
     return lines + [f"  note: {notice['message']}" for notice in volume["notices"]]
+
+
+def _count(bscans: int) -> str:
+    return f"{bscans} B-scan{'s' if bscans != 1 else ''}"
 
 
 def _stated(fact: dict[str, str | None]) -> str:
