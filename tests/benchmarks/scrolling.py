@@ -12,14 +12,19 @@ _SIDE = "scrolling_child"
 
 
 def scrolling(folder: Path, *, switches: int) -> list[Measure]:
-    """A full-size scan, and one with many B-scans."""
+    """A full-size scan, and one with many B-scans.
+
+    Args:
+        folder: Where the program may keep its own.
+        switches: About how many; each of the 49 B-scans is switched to as often as the others.
+    """
     home = folder / "scrolling"
-    return [*_switches(home, switches), *_many(home)]
+    return [*_switches(home, max(switches // 49, 1)), *_many(home)]
 
 
-def _switches(home: Path, switches: int) -> list[Measure]:
+def _switches(home: Path, turns: int) -> list[Measure]:
     """The worst case of a switch, in a scan of 49 x 496 x 768 and in one four times as long."""
-    told = child(home, "switches", str(switches), side=_SIDE)
+    told = child(home, "switches", str(turns), side=_SIDE)
     name = "switch at 49 x 496 x 768 with nothing prepared"
     return [
         at_most(
@@ -27,7 +32,14 @@ def _switches(home: Path, switches: int) -> list[Measure]:
             told["p99_ms"],
             unit="ms",
             limit=16.0,
-            note=f"processor time of all threads, {switches} switches, heatmap on each B-scan",
+            note=f"processor time of all threads, {turns} times to each B-scan, with its heatmap",
+        ),
+        at_most(
+            f"{name}, slowest B-scan",
+            told["slowest_ms"],
+            unit="ms",
+            limit=16.0,
+            note="each at its best, so that other programs count less",
         ),
         stated(f"{name}, median", told["median_ms"], unit="ms"),
         at_most(
