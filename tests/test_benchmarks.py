@@ -61,4 +61,19 @@ def test_the_committed_run_is_a_whole_one() -> None:
     names = [measure["name"] for measure in document["measures"]]
     assert len(names) == len(set(names))
     assert "end to end / bare onnxruntime loop" in names
+    assert "switch among 196 B-scans / among 49" in names
+    assert "evidence laid over / fill alone, blended anew" in names
     assert not [name for name in names if str(Path.home()) in name]
+
+
+def test_every_promise_is_kept_in_the_committed_run_and_by_its_own_figures() -> None:
+    document = json.loads(BASELINE.read_text(encoding="utf-8"))
+    held = {"<=": at_most, ">=": at_least, "": None}
+    for measure in document["measures"]:
+        sign, _, limit = measure["promise"].partition(" ")
+        verdict = held[sign]
+        if verdict is None:
+            assert measure["kept"] is None
+            continue
+        own = verdict("", measure["value"], unit="", limit=float(limit))
+        assert measure["kept"] is own.kept is True, measure["name"]
