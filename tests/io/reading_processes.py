@@ -4,13 +4,16 @@ They are real processes behind the real walls; only the pictures are made of num
 codec has to be loaded.
 """
 
+import contextlib
 import json
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from numpy.typing import NDArray
 
@@ -211,3 +214,19 @@ def _watch(monkeypatch: pytest.MonkeyPatch, signal: Path | None) -> list[int]:
     monkeypatch.setattr(crew.Member, "hear", watched)
     monkeypatch.setattr(crew.Crew, "lose", watched_lose)
     return places
+
+
+def leftovers() -> tuple[int, int]:
+    """Child processes of this one, and reading folders in the temporary folder."""
+    folders = list(Path(tempfile.gettempdir()).glob("kdoct-read-*"))
+    return len(psutil.Process().children(recursive=True)), len(folders)
+
+
+@contextlib.contextmanager
+def no_leftovers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails where a process or a folder is left behind."""
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    yield
+    assert leftovers() == (0, 0)
