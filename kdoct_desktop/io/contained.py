@@ -168,8 +168,8 @@ class Contained(Closing):
 
         Args:
             task: Name of a handler in ``child``; gets `arguments`, JSON values only.
-            seconds: Time allowed from when the process is ready, and again from each sign of life
-                that it gives; what the caller spends between messages does not count.
+            seconds: Time allowed from when the process is ready; what the caller spends between
+                messages does not count.
             meanwhile: Done on this side while the process is at work.
 
         Raises:
@@ -185,8 +185,7 @@ class Contained(Closing):
                 started = time.monotonic()
                 message, payload = self.receive(left)
                 left -= time.monotonic() - started
-                complete = message.get("done") is True
-                if complete:
+                if complete := message.get("done") is True:
                     return
                 if message.get("alive") is True:
                     left = seconds

@@ -61,29 +61,33 @@ def long_phantom(bscans: int) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.resize(voxels, (bscans, *voxels.shape[1:])))
 
 
-def _compared(name: str, path: Path, rounds: int) -> list[Measure]:
-    cores = usable_cores()
+def _in_turns(path: Path, rounds: int) -> dict[str, list[_Times]]:
+    """Open a file in each way in turn; the first round fills the file cache."""
     taken: dict[str, list[_Times]] = {"one": [], "waiting": [], "starting": []}
-    for number in range(rounds + 1):
+    for _ in range(rounds + 1):
         for how, times in taken.items():
-            measured = _open(path, how, cores)
-            if number > 0:  # the first round fills the file cache
-                times.append(measured)
+            times.append(_open(path, how, usable_cores()))
+    return {how: times[1:] for how, times in taken.items()}
+
+
+def _compared(name: str, path: Path, rounds: int) -> list[Measure]:
+    taken = _in_turns(path, rounds)
 
     def faster(how: str, seconds: Callable[[_Times], float]) -> float:
         ours, others = ([seconds(times) for times in taken[key]] for key in (how, "one"))
         return times_as_fast(ours, others)
 
-    one, waiting = (
+    one, all_ = (
         statistics.median(times.decoding for times in taken[how]) for how in ("one", "waiting")
     )
+    seconds = f"{one:.2f} s by one, {all_:.2f} s by {usable_cores()}, after the first B-scan"
     return [
         at_least(
             f"{name}: decoded by one core / by all",
             faster("waiting", lambda times: times.decoding),
             unit="ratio",
             limit=1.7,
-            note=f"{one:.2f} s by one, {waiting:.2f} s by {cores}, after the first B-scan",
+            note=seconds,
         ),
         stated(
             f"{name}: opened by one core / by all",
