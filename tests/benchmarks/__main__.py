@@ -26,6 +26,7 @@ import torch
 from kdoct_desktop import __version__
 from tests.benchmarks import (
     colouring,
+    devices,
     faithful,
     heatmaps,
     reading,
@@ -40,7 +41,7 @@ from tests.benchmarks.subject import Subject, choose_subject
 BASELINE = Path(__file__).with_name("baseline.json")
 SCHEMA = 1
 PARTS = (
-    *("end-to-end", "evidence", "first-bscan", "start", "feel", "scrolling", "memory"),
+    *("end-to-end", "evidence", "first-bscan", "devices", "start", "feel", "scrolling", "memory"),
     *("decoding", "colouring", "parity", "preprocessing", "heatmaps", "faithfulness"),
 )
 
@@ -75,6 +76,7 @@ def _works(
         "end-to-end": lambda: speed.end_to_end(subject, folder, rounds=rounds),
         "evidence": lambda: speed.evidence_cost(subject, rounds=2 * rounds),
         "first-bscan": lambda: speed.first_bscan(folder, rounds=rounds),
+        "devices": lambda: devices.against_others(folder, rounds=rounds),
         "start": lambda: window.start(folder, rounds=rounds),
         "feel": lambda: window.feel(subject, folder),
         "scrolling": lambda: scrolling.scrolling(folder, switches=100 if quick else 400),
