@@ -178,8 +178,7 @@ class Contained(Closing):
         complete = False
         try:
             self.send(task, **arguments)
-            if meanwhile is not None:
-                meanwhile()
+            (meanwhile or _nothing)()
             left = self._limits.start_s
             while True:
                 started = time.monotonic()
@@ -281,3 +280,7 @@ class Contained(Closing):
             view[at : at + len(part)] = part
             at += len(part)
         return view
+
+
+def _nothing() -> None:
+    """What is done meanwhile where nothing is."""
