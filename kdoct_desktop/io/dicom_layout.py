@@ -93,14 +93,7 @@ def layout_of(gated: Gated, data: Dataset, limits: Limits) -> Layout:
     Raises:
         IngestError: Something is missing, impossible, unsupported or beyond the limits.
     """
-    if gated.syntax not in NATIVE and gated.syntax not in ENCODED:
-        name = UID(gated.syntax).name
-        known = name if name != gated.syntax else "an unknown transfer syntax"
-        raise IngestError("unsupported-syntax", f"The pixels are encoded as {known}; not read.")
-    if gated.floating:
-        raise floating_point()
-    if gated.pixels is None:
-        raise IngestError("missing-pixel-data", "The file holds no pixel data.")
+    _check_encoding(gated)
     rows, columns, frames = _size(data, limits)
     samples, photometric = _photometric(data)
     allocated, stored, high = _depth(data)
@@ -129,6 +122,18 @@ def layout_of(gated: Gated, data: Dataset, limits: Limits) -> Layout:
         greys=greys,
         zeiss=_is_zeiss(data),
     )
+
+
+def _check_encoding(gated: Gated) -> None:
+    """Make sure that there are pixels, encoded in a way that is read."""
+    if gated.syntax not in NATIVE and gated.syntax not in ENCODED:
+        name = UID(gated.syntax).name
+        known = name if name != gated.syntax else "an unknown transfer syntax"
+        raise IngestError("unsupported-syntax", f"The pixels are encoded as {known}; not read.")
+    if gated.floating:
+        raise floating_point()
+    if gated.pixels is None:
+        raise IngestError("missing-pixel-data", "The file holds no pixel data.")
 
 
 def _is_zeiss(data: Dataset) -> bool:
