@@ -193,6 +193,9 @@ def _doubts(
 ) -> tuple[Notice, ...]:
     """What makes a finding doubtful without forbidding it."""
     notices = []
+    if volume.scan_pattern is ScanPattern.RADIAL:
+        text = "Radial scan: the rule was made for B-scans side by side; these fan out."
+        notices.append(Notice("radial-scan", text))
     if volume.numbers:
         text = "B-scans are missing; what they would show is unknown."
         notices.append(Notice("bscans-missing", text))

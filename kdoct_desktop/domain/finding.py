@@ -131,4 +131,7 @@ class Finding:
         )
 
 
-_DOUBTS = {"isolated-bscan", "several-diseases", "poor-quality", "unlike-bscans", "bscans-missing"}
+_DOUBTS = {
+    "isolated-bscan", "several-diseases", "poor-quality", "unlike-bscans", "bscans-missing",
+    "radial-scan",
+}  # fmt: skip

@@ -136,6 +136,15 @@ def test_the_extent_counts_the_missing_bscans() -> None:
     assert finding.state is FindingState.FOUND
 
 
+def test_a_radial_scan_is_flagged_for_a_human_read() -> None:
+    scan = replace(volume(24), scan_pattern=ScanPattern.RADIAL)
+    finding = summarise(scan, prediction([NORMAL_ROW] * 24), rule=RULE, urgency=URGENCY)
+
+    assert finding.class_code == "NORMAL"
+    assert finding.needs_human_read
+    assert "radial-scan" in {reason.code for reason in finding.reasons}
+
+
 def test_a_healthy_volume_is_normal_and_only_observed() -> None:
     finding = say([NORMAL_ROW] * 25)
 
