@@ -88,7 +88,11 @@ class DeviceReader:
             for place, one in enumerate(info.volumes)
             if one.refused is None
         ]
-        doubt = (Notice(EXPERIMENTAL, self._format.doubt),) if self._format.doubt else ()
+        doubt = (
+            (Notice(EXPERIMENTAL, f"Experimental: {self._format.doubt}"),)
+            if self._format.doubt
+            else ()
+        )
         return [
             replace(
                 plan,

@@ -52,7 +52,7 @@ def test_an_experimental_format_says_so_with_every_volume(tmp_path: Path) -> Non
     (doubt,) = {one.doubt for one in FORMATS if one.name == "Heidelberg .vol"}
     (study,) = open_volumes(write_vol(tmp_path / "a.vol")).studies
     told = {notice.code: notice.message for notice in study.volumes[0].notices}
-    assert told.get(EXPERIMENTAL, "") == doubt
+    assert told.get(EXPERIMENTAL, "") == f"Experimental: {doubt}"
 
 
 if __name__ == "__main__":
