@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
-FACTORY = Path(__file__).parents[1] / "configs" / "factory.toml"
+FACTORY = Path(__file__).parents[1] / "configs" / "shipped" / "supervised.toml"
+"""How the shipped model was made; ``configs/factory.toml`` makes the next one by distillation."""
 
 
 class ConfigError(ValueError):

@@ -1,5 +1,6 @@
 """One training picture from one number: same number, same bits."""
 
+import contextlib
 from dataclasses import dataclass, replace
 
 import cv2
@@ -13,7 +14,7 @@ from training.painted.canvas import Ground, make_ground, random_geometry
 from training.painted.painting import CLASSES, paint
 from training.painted.styles import Look, dress, finish, random_look
 from training.painted.surfaces import NoRetinaError, Surfaces, find_surfaces
-from training.phantom import PhantomSpec, generate
+from training.phantom import Phantom, PhantomSpec, generate
 from training.phantoms.styles import STYLES
 
 GRID = 32  # rows and columns of the input behind one cell of the activation map
@@ -57,14 +58,20 @@ def load_pool(normals: list[Row], labelled: list[Row]) -> Pool:
     """Read the real pictures and find their surfaces; those where that fails are left out."""
     ready = []
     for row in normals:
-        picture, _ = without_wedges(read_grey(row.path))
-        try:
-            surfaces = find_surfaces(picture)
-        except NoRetinaError:
-            continue
-        ready.append(Normal(picture, surfaces, 7500.0 if row.dataset == "octdl" else 6000.0))
+        with contextlib.suppress(NoRetinaError):
+            ready.append(ready_to_paint(read_grey(row.path), row.dataset))
     real = [(read_grey(row.path), CLASSES.index(row.label)) for row in labelled]
     return Pool(tuple(ready), tuple(real))
+
+
+def ready_to_paint(picture: Grey, dataset: str) -> Normal:
+    """A normal B-scan with its surfaces.
+
+    Raises:
+        NoRetinaError: They cannot be found.
+    """
+    picture, _ = without_wedges(picture)
+    return Normal(picture, find_surfaces(picture), 7500.0 if dataset == "octdl" else 6000.0)
 
 
 def make_sample(
@@ -76,11 +83,15 @@ def make_sample(
     kind = str(rng.choice(kinds, p=[config.painted, config.phantom, config.real]))
     label = int(rng.choice(4, p=config.balance))
     if kind == "real":
-        picture, mask, label = _real(pool, label, rng)
+        fitting = [one for one in pool.labelled if one[1] == label]
+        picture, label = fitting[int(rng.integers(len(fitting)))]
+        picture = real_view(picture, rng)
+        mask = np.zeros(picture.shape, dtype=bool)
     elif kind == "phantom":
         picture, mask, label = phantom_bscan(CLASSES[label], rng)
     else:
-        picture, mask = _painted(pool, CLASSES[label], rng)
+        normal = pool.normals[int(rng.integers(len(pool.normals)))]
+        picture, mask = paint_on(normal, CLASSES[label], rng)
     return to_sample(picture, mask, label, kind=kind, spec=spec)
 
 
@@ -100,9 +111,8 @@ def to_sample(picture: Grey, mask: Mask, label: int, *, kind: str, spec: InputSp
     )
 
 
-def _painted(pool: Pool, label: str, rng: Random) -> tuple[Grey, Mask]:
-    """A real normal B-scan in a random geometry, painted and dressed."""
-    normal = pool.normals[int(rng.integers(len(pool.normals)))]
+def paint_on(normal: Normal, label: str, rng: Random) -> tuple[Grey, Mask]:
+    """A real normal B-scan in a random geometry, painted and dressed, and where the lesions are."""
     geometry = random_geometry(normal.surfaces, normal.picture.shape[1], rng)
     field = normal.field_um * float(rng.uniform(0.8, 1.15))
     ground = make_ground(normal.picture, normal.surfaces, geometry, rng, field_um=field)
@@ -114,43 +124,47 @@ def _painted(pool: Pool, label: str, rng: Random) -> tuple[Grey, Mask]:
 
 def phantom_bscan(label: str, rng: Random) -> tuple[Grey, Mask, int]:
     """One B-scan of a new phantom eye; the label is that of the B-scan, from its masks."""
-    phantom = generate(
-        PhantomSpec(
-            seed=int(rng.integers(2**31)),
-            condition=label,
-            laterality=str(rng.choice(["OD", "OS"])),
-            bscans=1,
-            depth=int(rng.choice([420, 496])),
-            ascans=512,
-            style=str(rng.choice(sorted(STYLES))),
-            severity=float(rng.uniform(0.3, 1.0)),
-            pattern="line",
-            axial_mm=float(rng.uniform(0.0034, 0.0050)),
-            localizer_size=0,
-        )
-    )
-    mask = np.zeros(phantom.voxels.shape[1:], dtype=bool)
-    for one in phantom.masks.values():
-        mask |= one[0]
-    picture = phantom.voxels[0]
-    look = random_look(rng)
-    if rng.random() < 0.5:
-        picture = _dressed(picture, look, rng)
-    look = replace(look, jpeg=max(look.jpeg, 75))
-    grey, mask = finish(picture.astype(np.float32), {"all": mask}, look, rng)
+    phantom = generate(phantom_spec(label, rng, bscans=1, pattern="line"))
+    ((grey, mask),) = shown(phantom, rng)
     return grey, mask, CLASSES.index(phantom.labels[0])
 
 
-def _real(pool: Pool, label: int, rng: Random) -> tuple[Grey, Mask, int]:
-    """A real labelled B-scan, moved and dressed; no mask is known."""
-    fitting = [one for one in pool.labelled if one[1] == label]
-    picture, label = fitting[int(rng.integers(len(fitting)))]
-    picture, _ = without_wedges(picture)
-    moved = _moved(picture, rng)
+def phantom_spec(label: str, rng: Random, *, bscans: int, pattern: str) -> PhantomSpec:
+    """A random eye of a condition."""
+    return PhantomSpec(
+        seed=int(rng.integers(2**31)),
+        condition=label,
+        laterality=str(rng.choice(["OD", "OS"])),
+        bscans=bscans,
+        depth=int(rng.choice([420, 496])),
+        ascans=512,
+        style=str(rng.choice(sorted(STYLES))),
+        severity=float(rng.uniform(0.3, 1.0)),
+        pattern=pattern,
+        axial_mm=float(rng.uniform(0.0034, 0.0050)),
+        localizer_size=0,
+    )
+
+
+def shown(phantom: Phantom, rng: Random) -> list[tuple[Grey, Mask]]:
+    """The B-scans of a phantom under one look, each with the union of its lesion masks."""
+    look = random_look(rng)
+    dressed = rng.random() < 0.5
+    milder = replace(look, jpeg=max(look.jpeg, 75))
+    ready = []
+    for index, picture in enumerate(phantom.voxels):
+        masks = {kind: mask[index] for kind, mask in phantom.masks.items()}
+        one = _dressed(picture, look, rng) if dressed else picture
+        ready.append(finish(one.astype(np.float32), masks, milder, rng))
+    return ready
+
+
+def real_view(picture: Grey, rng: Random) -> Grey:
+    """A real B-scan moved and dressed; its lesions are not outlined."""
+    moved = _moved(without_wedges(picture)[0], rng)
     look = random_look(rng)
     dressed = _dressed(moved, look, rng) if rng.random() < 0.8 else moved
-    grey, _ = finish(dressed.astype(np.float32), {}, look, rng)
-    return grey, np.zeros(grey.shape, dtype=bool), label
+    return finish(dressed.astype(np.float32), {}, look, rng)[0]
 
 
 def _moved(picture: Grey, rng: Random) -> Grey:

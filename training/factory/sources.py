@@ -27,6 +27,9 @@ class Row:
         label: The label its data set gives.
         group: Patient, or the smallest set that must stay together.
         masks: Expert mask by kind; None in place of a path where a reader found nothing.
+        eye: ``OD``, ``OS`` or empty where unknown.
+        licence: As the manifest states it; empty where it does not.
+        sha256: Of the file; empty where the manifest does not state it.
     """
 
     path: Path
@@ -34,6 +37,9 @@ class Row:
     label: str
     group: str
     masks: dict[str, Path | None]
+    eye: str = ""
+    licence: str = ""
+    sha256: str = ""
 
 
 def read_manifest(data: Path) -> list[Row]:
@@ -42,7 +48,15 @@ def read_manifest(data: Path) -> list[Row]:
     Raises:
         FileNotFoundError: No manifest.
     """
-    root = data / "bscans"
+    return read_bscans(data / "bscans")
+
+
+def read_bscans(root: Path) -> list[Row]:
+    """All pictures of a folder with ``manifest.csv``, in its order.
+
+    Raises:
+        FileNotFoundError: No manifest.
+    """
     rows = []
     with (root / "manifest.csv").open(encoding="utf-8", newline="") as file:
         for line in csv.DictReader(file):
@@ -50,9 +64,9 @@ def read_manifest(data: Path) -> list[Row]:
             for key, value in line.items():
                 if key.startswith("mask_") and value:
                     masks[key[5:]] = None if value == "empty" else root / value
-            rows.append(
-                Row(root / line["path"], line["dataset"], line["label"], line["group"], masks)
-            )
+            more = {name: line.get(name) or "" for name in ("eye", "licence", "sha256")}
+            rows.append(Row(root / line["path"], line["dataset"], line["label"], line["group"],
+                            masks, **more))  # fmt: skip
     return rows
 
 
