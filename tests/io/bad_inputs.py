@@ -257,7 +257,7 @@ BAD_INPUTS: dict[str, tuple[Writer, str]] = {
     "short.png": (raw(_png_claiming(300, 300)), "damaged-picture"),
     "float.tif": (raw(_picture("F", (40, 40), "TIFF")), "unsupported-depth"),
     "a.vol": (raw(b"HSF-OCT-103" + b"\0" * 600), "truncated-file"),
-    "a.e2e": (raw(b"CMDb" + b"\0" * 600), "format-not-yet-supported"),
+    "a.e2e": (raw(b"CMDb" + b"\0" * 600), "damaged-file"),
     "a.fda": (raw(b"FOCTFDA" + b"\0" * 600), "no-bscans"),
     "P1_Macular Cube 512x128_1-2-2010_9-3-1_OD_sn1_cube_z.img": (
         raw(b"\0" * 4096),
