@@ -63,18 +63,17 @@ class Reader:
     Attributes:
         format: What the user is told.
         claims: Whether a file is of this format; first bytes decide before the name does.
-        read: Plans the volumes of all files of this format; None for a format that is known but
-            not yet supported.
+        read: Plans the volumes of all files of this format.
     """
 
     format: str
     claims: Callable[[Head], bool]
-    read: Callable[..., Plans] | None
+    read: Callable[..., Plans]
 
 
 READERS: tuple[Reader, ...] = (
     Reader("DICOM", lambda head: head.data[128:132] == b"DICM", dicom.read),
-    *(Reader(one.name, one.claims, DeviceReader(one) if one.parser else None) for one in FORMATS),
+    *(Reader(one.name, one.claims, DeviceReader(one)) for one in FORMATS),
     Reader(
         "PNG, JPEG, TIFF or BMP",
         starts(
@@ -213,7 +212,7 @@ def _plans(path: Path, label: str, session: Session) -> Plans:
     plans: list[VolumePlan] = []
     for reader in READERS:
         mine = [file for file in claimed.get(reader.format, ()) if file.path not in session.taken]
-        if reader.read is not None and mine:
+        if mine:
             found, refused = reader.read(session, mine, whole_folder=whole_folder)
             plans += found
             problems += refused
@@ -234,10 +233,7 @@ def _claim(file: InputFile, limits: Limits) -> Reader | Problem:
         return Problem(file.label, "too-large", "The file is larger than any real scan.")
     for reader in READERS:
         if reader.claims(head):
-            if reader.read is not None:
-                return reader
-            text = f"{reader.format} files are not read yet; export DICOM or pictures instead."
-            return Problem(file.label, "format-not-yet-supported", text)
+            return reader
     if head.data.startswith(_ZIP):
         text = "An archive inside a folder or archive is not opened; unpack it first."
         return Problem(file.label, "nested-archive", text)

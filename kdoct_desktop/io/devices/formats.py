@@ -24,7 +24,7 @@ class DeviceFormat:
     Attributes:
         name: What the user is told.
         claims: Whether a file is of this format; first bytes decide wherever the format has any.
-        parser: Module and function in the reading process; empty while it is not read yet.
+        parser: Module and function in the reading process.
         tested: On which files reading was tried.
         reads: What is read.
         lacks: What is not.
