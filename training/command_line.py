@@ -51,12 +51,26 @@ def _data_commands(commands: "Commands") -> None:  # type: ignore[valid-type]
     phantoms.add_argument("--patients", type=int, default=6, help="of each class")
     phantoms.add_argument("--bscans", type=int, default=5, help="of each volume")
     phantoms.add_argument("--seed", type=int, default=0)
+    _factory_data(_command(commands, "factory-data", "draw what the factory model learns from"))
     split = _command(commands, "split", "make a run folder and divide the patients")
     _sources(split)
     preview = _command(commands, "preview", "draw a sheet of the views that training sees")
     _run(preview)
     preview.add_argument("--out", type=Path, default=Path("preview.png"))
     preview.add_argument("--role", choices=("teacher", "student"), default="student")
+
+
+def _factory_data(one: argparse.ArgumentParser) -> None:
+    one.add_argument("folder", type=Path, help="new folder, or one to go on with")
+    one.add_argument("--data", type=Path, required=True,
+                     help="folder of real pictures, with manifest.csv")  # fmt: skip
+    one.add_argument("--seed", type=int, default=20260, help="everything follows from it")
+    one.add_argument("--painted", type=int, default=11000, help="painted on normal B-scans")
+    one.add_argument("--phantoms", type=int, default=400, help="simulated eyes")
+    one.add_argument("--bscans", type=int, default=5, help="of each simulated eye")
+    one.add_argument("--views", type=int, default=1000, help="of real labelled B-scans")
+    one.add_argument("--datasets", default="octdl,kermany", help="of real pictures; CC BY only")
+    one.add_argument("--workers", type=int, default=0, help="processes; 0 takes all cores")
 
 
 def _training_commands(commands: "Commands") -> None:  # type: ignore[valid-type]

@@ -81,6 +81,21 @@ def phantoms(args: argparse.Namespace, events: Events) -> int:
     return 0
 
 
+def factory_data(args: argparse.Namespace, events: Events) -> int:
+    """Write the factory's material as a data set."""
+    from training.factory.data_plan import Amounts
+    from training.factory.write_data import write_factory_data
+
+    amounts = Amounts(
+        seed=args.seed, painted=args.painted, phantoms=args.phantoms, bscans=args.bscans,
+        views=args.views, datasets=tuple(args.datasets.split(",")),
+    )  # fmt: skip
+    made = write_factory_data(args.folder, args.data, amounts, events=events, workers=args.workers)
+    events.metric("pictures", {**made.pictures, **made.labels, "patients": made.patients})
+    events.done("factory-data", {"labels": str(made.table)})
+    return 0
+
+
 def split(args: argparse.Namespace, events: Events) -> int:
     """Make a run."""
     run = _create(args, events)
@@ -223,8 +238,8 @@ def bench(args: argparse.Namespace, events: Events) -> int:
 
 STEPS: dict[str, Callable[[argparse.Namespace, Events], int]] = {
     one.__name__.replace("_", "-"): one
-    for one in (doctor, manifest, phantoms, split, preview, teacher, distill, evaluate, export,
-                run, stop, sweep, site_scenario, bench)
+    for one in (doctor, manifest, phantoms, factory_data, split, preview, teacher, distill,
+                evaluate, export, run, stop, sweep, site_scenario, bench)
 }  # fmt: skip
 
 

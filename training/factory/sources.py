@@ -6,6 +6,7 @@ is for evaluation and this module is the one place that says so.
 
 import csv
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,8 +14,10 @@ import cv2
 import numpy as np
 
 from training.arrays import Grey
+from training.errors import TrainingError
 
 TRAINABLE = ("octdl", "kermany")
+LICENCE = "CC BY 4.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,29 @@ def read_bscans(root: Path) -> list[Row]:
             rows.append(Row(root / line["path"], line["dataset"], line["label"], line["group"],
                             masks, **more))  # fmt: skip
     return rows
+
+
+def licensed(rows: list[Row], datasets: Sequence[str]) -> list[Row]:
+    """Rows of the named data sets, after a look at the licence of each.
+
+    Raises:
+        TrainingError: ``not-licensed``: a data set is named that weights that ship must not learn
+            from, a row states another licence, or its picture also stands in such a data set.
+    """
+    if wrong := sorted(set(datasets) - set(TRAINABLE)):
+        text = (
+            f"Weights that ship may learn from {' and '.join(TRAINABLE)} alone, never from these."
+        )
+        raise TrainingError("not-licensed", text, wrong)
+    chosen = [row for row in rows if row.dataset in datasets]
+    barred = {row.sha256 for row in rows if row.dataset not in TRAINABLE}
+    bad = [row.path.name for row in chosen if row.licence != LICENCE or row.sha256 in barred]
+    if bad:
+        text = (
+            f"{len(bad)} pictures are not stated to be under {LICENCE}, or are of another set too."
+        )
+        raise TrainingError("not-licensed", text, bad)
+    return chosen
 
 
 def held_out(group: str) -> bool:
