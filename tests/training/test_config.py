@@ -6,6 +6,9 @@ import pytest
 
 from training.config import CONFIGS, Config, load_config, make_config
 from training.errors import TrainingError
+from training.factory.manifest import NOTICE
+from training.factory.sources import TRAINABLE
+from training.painted.painting import CLASSES as CLASSES_OF_THE_FACTORY
 
 CLASSES = {"codes": ["NORMAL", "DRUSEN", "CNV"]}
 
@@ -122,7 +125,21 @@ def test_a_file_that_is_no_toml_is_said(tmp_path: Path) -> None:
         load_config(tmp_path / "missing.toml")
 
 
-def test_every_file_in_configs_is_a_configuration_or_belongs_to_the_factory() -> None:
-    names = {path.stem for path in CONFIGS.glob("*.toml")} - {"factory"}
+def test_every_file_in_configs_is_a_configuration() -> None:
+    names = {path.stem for path in CONFIGS.glob("*.toml")}
     assert all(isinstance(load_config(name), Config) for name in names)
-    assert {"generic", "neh", "ucsd", "smoke"} <= names
+    assert {"generic", "neh", "ucsd", "smoke", "factory", "factory-cpu"} <= names
+
+
+@pytest.mark.parametrize("name", ["factory", "factory-cpu"])
+def test_what_ships_learns_from_licensed_data_and_starts_from_free_weights(name: str) -> None:
+    config = load_config(name)
+    assert set(config.data.datasets) == {*TRAINABLE, "phantoms"}
+    assert config.classes.codes == CLASSES_OF_THE_FACTORY
+    assert (config.split.folds, config.split.official_test) == (1, True)
+    for network in (config.teacher, config.student):
+        assert (network.model, network.weights) == ("efficientnet_b2", "lite2")
+    assert config.export.demonstration
+    assert config.export.notice == NOTICE
+    assert not config.distill.waiver
+    assert not config.export.waiver
