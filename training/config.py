@@ -160,6 +160,8 @@ class ExportConfig:
         half: Also write a variant with float16 weights where parity holds.
         waiver: Why a package may be written although the evaluation blocks the promotion of its
             network; goes onto the model card.
+        credits: Data set to its licence and makers, where a licence asks for their names; stands
+            on the model card.
     """
 
     name: str = "site-model"
@@ -168,6 +170,7 @@ class ExportConfig:
     notice: str = "Trained at this site: not validated, research use only."
     half: bool = False
     waiver: str = ""
+    credits: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

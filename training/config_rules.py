@@ -101,6 +101,9 @@ def _data(config: Config) -> None:
     _share("data.labelled_share", config.data.labelled_share)
     if not config.data.labelled_share:
         raise config_problem("data.labelled_share must be more than 0")
+    strange = sorted(set(config.export.credits) - set(config.data.datasets))
+    if config.data.datasets and strange:
+        raise config_problem(f"export.credits names {strange[0]}, which is not in data.datasets")
     if config.data.unlabelled and not config.distill.soft_weight:
         raise config_problem("data.unlabelled has no effect without distill.soft_weight")
     if config.split.folds < 2 and not config.split.official_test:

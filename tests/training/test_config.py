@@ -95,6 +95,10 @@ def test_a_missing_key_and_a_wrong_type_are_named() -> None:
         ({"distill": {"soft_weight": 0.0, "hard_weight": 0.0}}, "are both 0"),
         ({"split": {"folds": 1}}, "split.folds"),
         ({"teacher": {"augment": {"enlarge": 0.9}}}, "enlarge"),
+        (
+            {"data": {"datasets": ["neh"]}, "export": {"credits": {"ucsd": "CC BY"}}},
+            "export.credits names ucsd",
+        ),
         ({"evaluate": {"faithful": -1}}, "evaluate.faithful must be 0 or more"),
     ],
 )
@@ -135,6 +139,7 @@ def test_every_file_in_configs_is_a_configuration() -> None:
 def test_what_ships_learns_from_licensed_data_and_starts_from_free_weights(name: str) -> None:
     config = load_config(name)
     assert set(config.data.datasets) == {*TRAINABLE, "phantoms"}
+    assert set(config.export.credits) == set(config.data.datasets)
     assert config.classes.codes == CLASSES_OF_THE_FACTORY
     assert (config.split.folds, config.split.official_test) == (1, True)
     for network in (config.teacher, config.student):

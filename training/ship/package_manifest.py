@@ -109,6 +109,8 @@ def data_facts(
         for part, rows in parts.items():
             here = [row for row in rows if row.dataset == name]
             entry[part] = {"patients": len({row.patient for row in here}), "bscans": len(here)}
+        if name in config.export.credits:
+            entry["licence"] = config.export.credits[name]
         table.append(entry)
     devices: dict[str, int] = {}
     for row in (row for rows in parts.values() for row in rows):

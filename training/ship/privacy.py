@@ -80,6 +80,8 @@ def config_texts(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Place and text of what people write into a configuration and a package repeats."""
     for name in ("name", "version", "notice", "waiver"):
         yield f"export.{name}", str(config["export"].get(name, ""))
+    for name, text in config["export"].get("credits", {}).items():
+        yield f"export.credits.{name}", str(text)
     yield "distill.waiver", str(config["distill"].get("waiver", ""))
     for code, text in config["classes"].get("display", {}).items():
         yield f"classes.display.{code}", str(text)
@@ -101,6 +103,7 @@ def manifest_texts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "distill.waiver", str(training["waiver"])
     for one in training["data"]:
         yield "dataset in the manifest", str(one["name"])
+        yield f"export.credits.{one['name']}", str(one.get("licence", ""))
     for device in training["devices"]:
         yield "device in the manifest", str(device)
     starts = (training, training["teacher"])

@@ -81,9 +81,11 @@ def _data(training: Mapping[str, Any], *, rounded: bool) -> str:
         cells = [one[p][k] for p in ("train", "validation") for k in ("patients", "bscans")]
         lines.append(f"| {cell(one['name'])} | " + " | ".join(map(str, cells)) + " |")
     lines += _classes(training["split"].get("counts", {}))
+    credited = [one for one in training["data"] if one.get("licence")]
     devices = ", ".join(f"{cell(name)} ({n} B-scans)" for name, n in training["devices"].items())
     lines += [
         "",
+        *(f"- {cell(one['name'])}: {cell(one['licence'])}." for one in credited),
         f"- Devices: {devices}.",
         f"- Split by patient into {training['folds']} folds, sha256 {training['split_sha256']}; "
         f"{training['test_patients']} patients of this fold were held out.",

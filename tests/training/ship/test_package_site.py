@@ -77,7 +77,7 @@ def small_config() -> Config:
     return tiny_config(
         input={"height": 64, "width": 96},
         classes={"codes": list(CODES), "display": {"CNV": "Neovascular"}},
-        export={"name": "Ward 3 model", "half": True},
+        export={"name": "Ward 3 model", "half": True, "credits": {"tiny": "CC BY 4.0, A. Author"}},
     )
 
 
@@ -185,7 +185,9 @@ def test_counts_hashes_and_calibration_are_those_of_the_fold(
         "name": "tiny",
         "train": {"patients": 9, "bscans": 27},
         "validation": {"patients": 6, "bscans": 18},
+        "licence": "CC BY 4.0, A. Author",
     }
+    assert "tiny: CC BY 4.0, A. Author." in package.card
     assert training["test_patients"] == 3
     assert training["split_sha256"] == run.split.sha256
     assert training["manifest_sha256"] == run.manifest.sha256

@@ -61,14 +61,20 @@ def test_parts_of_words_small_numbers_and_classes_are_no_patient(bare: str, text
 
 def test_every_text_of_a_person_in_a_configuration_is_looked_at() -> None:
     config = tiny_config(
-        export={"name": "a1", "version": "a2", "notice": "a3", "waiver": "a4"},
+        export={
+            "name": "a1",
+            "version": "a2",
+            "notice": "a3",
+            "waiver": "a4",
+            "credits": {"a7": "a10"},
+        },
         distill={"waiver": "a5"},
         classes={"display": {"CNV": "a6"}},
         data={"datasets": ["a7"]},
         teacher={"weights": "a8"},
         student={"weights": "a9"},
     ).to_json()
-    assert {text for _, text in config_texts(config)} == {f"a{k}" for k in range(1, 10)}
+    assert {text for _, text in config_texts(config)} == {f"a{k}" for k in range(1, 11)}
 
 
 def test_devices_data_sets_and_first_weights_of_a_manifest_are_looked_at() -> None:
@@ -77,13 +83,13 @@ def test_devices_data_sets_and_first_weights_of_a_manifest_are_looked_at() -> No
         "name": "n", "version": "v", "notice": "t", "classes": [{"code": "CNV", "display": "b4"}],
         "metrics": {"promotion": {"blocked_by": [], "waiver": "b5"}},
         "training": {
-            "config": tiny_config().to_json(), "waiver": "b6", "data": [{"name": "b7"}],
-            "devices": {"b8": 3}, "initial_weights": start,
+            "config": tiny_config().to_json(), "waiver": "b6", "devices": {"b8": 3},
+            "data": [{"name": "b7", "licence": "b10"}], "initial_weights": start,
             "teacher": {"initial_weights": {**start, "name": "b9"}},
         },
     }  # fmt: skip
     found = {text for _, text in manifest_texts(values)}
-    assert {f"b{k}" for k in range(1, 10)} <= found
+    assert {f"b{k}" for k in range(1, 11)} <= found
     alone = copy.deepcopy(values)
     alone["training"]["teacher"] = {}
     assert "b9" not in {text for _, text in manifest_texts(alone)}

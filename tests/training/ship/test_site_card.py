@@ -294,6 +294,13 @@ def test_labels_that_were_not_used_are_not_claimed() -> None:
     assert "- Labels of 25% of the training patients were used, and none" in write_card(values)
 
 
+def test_a_data_set_that_asks_for_it_is_credited_and_no_other_is() -> None:
+    values = copy.deepcopy(manifest({}))
+    assert "- clinic:" not in write_card(values)
+    values["training"]["data"][0]["licence"] = "CC BY 4.0, A. Author"
+    assert "- clinic: CC BY 4.0, A. Author.\n- Devices" in write_card(values)
+
+
 def test_texts_from_outside_cannot_break_a_table() -> None:
     assert cell("a | b\n# c") == "a / b # c"
     assert figure(None) == "–"
