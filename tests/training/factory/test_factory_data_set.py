@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from kdoct_desktop.inference.package import read_package
+from kdoct_desktop.inference.signing import public_bytes
 from tests.training.factory.drawn_bscans import write_bscans
 from training.__main__ import main
 from training.config import load_config
 from training.data.manifest import Manifest, read_manifest
+from training.painted.painting import CLASSES
+from training.ship.export import load_key
 from training.splits.draw_split import draw_split
 from training.splits.split import PARTS, Fold
 
@@ -20,7 +24,8 @@ TOYS = (
     *("student.model=test_efficientnet", "student.weights=none", "student.epochs=1"),
     *("teacher.warmup_epochs=0", "student.warmup_epochs=0", "input.height=32", "input.width=48"),
     *("evaluate.resamples=20", "evaluate.faithful=0", "distill.waiver=a test"),
-    *("split.validation=0.3", "compute.threads=1", "compute.loader_threads=1"),
+    *("export.waiver=a test", "split.validation=0.3"),
+    *("compute.threads=1", "compute.loader_threads=1"),
 )  # fmt: skip
 
 
@@ -86,11 +91,18 @@ def test_the_doctor_finds_nothing_against_it(place: Place) -> None:
     assert main(place.words("doctor", "--quick", "--run", str(place.root / "new"))) == 0
 
 
-def test_one_command_teaches_distils_and_evaluates(place: Place) -> None:
-    run = place.root / "run"
-    assert main(place.words("run", str(run), "--no-export")) == 0
+def test_one_command_teaches_distils_evaluates_and_exports(place: Place) -> None:
+    run, key = place.root / "run", place.root / "me" / "key.pem"
+    assert main(place.words("run", str(run), "--key", str(key))) == 0
     report = json.loads((run / "cv_report.json").read_text("utf-8"))
     assert report["folds_of_the_split"] == 1
     assert not report["missing"]
     test = report["folds"][0]["data"]["test"]
     assert set(test["datasets"]) == {"octdl", "phantoms"}
+    trusted = [public_bytes(load_key(key))]
+    package = read_package(run / "kdoct-factory-cpu.kdmodel", trusted_keys=trusted)
+    assert package.identity.classes == CLASSES
+    assert package.identity.demonstration
+    credits = load_config("factory-cpu").export.credits
+    assert {one["name"]: one["licence"] for one in package.manifest["training"]["data"]} == credits
+    assert all(f"- {name}: {text}." in package.card for name, text in credits.items())

@@ -112,7 +112,8 @@ def package(result: ExportResult, place: Path) -> ModelPackage:
 def test_the_desktop_installs_it_and_analyses_a_phantom_scan(
     result: ExportResult, tmp_path: Path
 ) -> None:
-    (data := tmp_path / "data").joinpath("keys").mkdir(parents=True)
+    data = tmp_path / "data"
+    (data / "keys").mkdir(parents=True)
     (data / "keys" / result.public_key.name).write_bytes(result.public_key.read_bytes())
     registry = ModelRegistry(data=data, resources=tmp_path / "resources")
     model = registry.install(result.path, provider="cpu")
@@ -180,7 +181,6 @@ def test_counts_hashes_and_calibration_are_those_of_the_fold(
 ) -> None:
     training = package.manifest["training"]
     (data,) = training["data"]
-    assert "- tiny: CC BY 4.0, A. Author." in package.card
     assert data == {
         "name": "tiny",
         "train": {"patients": 9, "bscans": 27},
