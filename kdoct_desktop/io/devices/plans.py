@@ -220,9 +220,11 @@ def _patient(one: VolumeInfo) -> Patient:
 
 
 def _visit(one: VolumeInfo, file: InputFile) -> str:
-    """What volumes of one visit share: the patient and the day, or else the file."""
-    day = (one.acquired or "")[:10]
-    person = one.patient
-    if person.identifier and day:
-        return "\n".join((person.identifier, person.birth_date or "", day))
+    """What volumes of one visit share: the person and the day, or else the file.
+
+    An identifier alone is not a person: anonymised exports of many people carry the same word.
+    """
+    day, person = (one.acquired or "")[:10], one.patient
+    if person.identifier and person.birth_date and day:
+        return "\n".join((person.identifier, person.birth_date, person.name or "", day))
     return f"{file.path}\n{one.visit}"

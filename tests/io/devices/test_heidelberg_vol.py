@@ -266,3 +266,19 @@ def test_the_raster_of_eyepy_is_read_in_order_with_its_lines_out_of_the_small_lo
     assert volume.scan_pattern is ScanPattern.RASTER
     assert volume.spacing.bscan_mm == pytest.approx(0.283 / 9)
     assert {"not-from-device", "scan-lines-outside"} <= {n.code for n in volume.notices}
+
+
+def test_files_of_one_person_and_day_are_one_study(tmp_path: Path) -> None:
+    write_vol(tmp_path / "a.vol")
+    write_vol(tmp_path / "b.vol", header={84: ("4s", b"OS")})
+    (study,) = open_volumes(tmp_path).studies
+
+    assert [str(volume.laterality) for volume in study.volumes] == ["OD", "OS"]
+
+
+def test_an_identifier_alone_never_makes_one_patient_of_two_files(tmp_path: Path) -> None:
+    anonymous: dict[int, tuple[str, object]] = {140: ("21s", b"ANON"), 164: ("d", 0.0)}
+    write_vol(tmp_path / "a.vol", header=anonymous)
+    write_vol(tmp_path / "b.vol", header={**anonymous, 84: ("4s", b"OS")})
+
+    assert len(open_volumes(tmp_path).studies) == 2
