@@ -18,6 +18,15 @@ class Patient:
     birth_date: date | None = None
     sex: str | None = None
 
+    def may_be(self, other: "Patient") -> bool:
+        """True unless identifier, birth date or sex differ where both state them."""
+        pairs = (
+            (self.identifier, other.identifier),
+            (self.birth_date, other.birth_date),
+            (self.sex, other.sex),
+        )
+        return all(a is None or b is None or a == b for a, b in pairs)
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:

@@ -1,11 +1,14 @@
 """Volumes to visits: one study a study identifier, one patient a study."""
 
+import hashlib
+import re
 from collections.abc import Sequence
 
-from kdoct_desktop.domain.study import Patient, Problem, Study
+from kdoct_desktop.domain.study import Problem, Study
 from kdoct_desktop.domain.volume import Laterality, OctVolume
-from kdoct_desktop.io.plan import VolumePlan, combined_hash
+from kdoct_desktop.io.plan import VolumePlan
 
+_COUNTED = re.compile(r" #\d+$")
 _ORDER = {Laterality.OD: 0, Laterality.OS: 1, None: 2}
 
 
@@ -24,18 +27,17 @@ def studies_of(
     problems: list[Problem] = []
     for (uid, _), members in groups.items():
         first = members[0][0]
-        same = [item for item in members if _same(item[0].patient, first.patient)]
+        same = [item for item in members if item[0].patient.may_be(first.patient)]
         text = "The file names another patient than the rest of its study; correct the source."
         problems += [
             Problem(plan.source.label, "patient-conflict", text)
             for plan, _ in members
-            if not _same(plan.patient, first.patient)
+            if not plan.patient.may_be(first.patient)
         ]
         volumes = sorted((volume for _, volume in same), key=lambda v: _ORDER[v.laterality])
-        hashes = [volume.source.sha256 for volume in volumes]
         studies.append(
             Study(
-                uid=uid or derived_uid(combined_hash(hashes)),
+                uid=uid or _uid_of(volumes),
                 patient=first.patient,
                 performed=first.performed,
                 volumes=tuple(volumes),
@@ -49,11 +51,13 @@ def derived_uid(sha256: str) -> str:
     return f"2.25.{int(sha256[:32], 16)}"
 
 
-def _same(one: Patient, other: Patient) -> bool:
-    """True unless identifier, birth date or sex differ where both state them."""
-    pairs = (
-        (one.identifier, other.identifier),
-        (one.birth_date, other.birth_date),
-        (one.sex, other.sex),
+def _uid_of(volumes: Sequence[OctVolume]) -> str:
+    """A UID from the content of a study's volumes.
+
+    The files alone would not do: one file may hold the studies of several people. The number that
+    a key gets where it occurs twice in an input does not belong to the content.
+    """
+    contents = sorted(
+        f"{volume.source.sha256}\n{_COUNTED.sub('', volume.source.key)}" for volume in volumes
     )
-    return all(a is None or b is None or a == b for a, b in pairs)
+    return derived_uid(hashlib.sha256("\n".join(contents).encode("utf-8")).hexdigest())

@@ -68,6 +68,11 @@ def read(services: Services, paths: list[Path], report: Report) -> object:
         problems += opened.problems
         for study in opened.studies:
             known = studies.get(study.uid)
+            if known is not None and not known.patient.may_be(study.patient):
+                text = "Another file of the same study names another patient; correct the source."
+                labels = dict.fromkeys(volume.source.label for volume in study.volumes)
+                problems += [Problem(label, "patient-conflict", text) for label in labels]
+                continue
             volumes = (known.volumes if known is not None else ()) + study.volumes
             studies[study.uid] = replace(study, volumes=volumes)
     return list(studies.values()), problems

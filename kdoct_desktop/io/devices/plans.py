@@ -1,5 +1,6 @@
 """From the records of a device file to planned volumes, on the program's side."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -33,6 +34,8 @@ from kdoct_desktop.io.plan import (
 )
 from kdoct_desktop.io.session import Session
 
+_PLACEHOLDER = re.compile(r"0+|x+|(anon|unknown|test|none|patient|phantom).*", re.IGNORECASE)
+_NO_BIRTH_DATES = {"19000101", "19010101", "18991230", "19700101"}
 _FOLDER_PARTS = {"/", "\\", "\0"}
 
 
@@ -127,7 +130,7 @@ def _plan(one: VolumeInfo, place: int, file: InputFile, info: DeviceInfo) -> Vol
             frames=tuple(FrameRef(file, number) for number in one.pictures),
             depth=one.depth,
             ascans=one.ascans,
-            visit=_visit(one, file),
+            visit=_visit(one, file, info),
             patient=_patient(one),
             performed=day_of((one.acquired or "").replace("-", "")),
             spacing=Spacing(
@@ -219,12 +222,15 @@ def _patient(one: VolumeInfo) -> Patient:
     )
 
 
-def _visit(one: VolumeInfo, file: InputFile) -> str:
-    """What volumes of one visit share: the person and the day, or else the file.
+def _visit(one: VolumeInfo, file: InputFile, info: DeviceInfo) -> str:
+    """What volumes of one visit share: the person and the day, or else the file and its visit.
 
-    An identifier alone is not a person: anonymised exports of many people carry the same word.
+    An identifier alone is not a person: anonymised exports of many people carry the same word, and
+    some the same birth date. What a file itself keeps apart stays apart.
     """
     day, person = (one.acquired or "")[:10], one.patient
-    if person.identifier and person.birth_date and day:
-        return "\n".join((person.identifier, person.birth_date, person.name or "", day))
+    known = person.identifier and not _PLACEHOLDER.fullmatch(person.identifier.strip())
+    born = person.birth_date and person.birth_date not in _NO_BIRTH_DATES
+    if known and born and day and len({volume.visit for volume in info.volumes}) == 1:
+        return "\n".join((f"{person.identifier}", f"{person.birth_date}", person.name or "", day))
     return f"{file.path}\n{one.visit}"
