@@ -112,10 +112,10 @@ class Desk(QObject):
             if scan is not None:
                 self._evidence_grew(scan, item.prediction, item.cam, item.frame)
             return
-        header, index, pixels, row = item
-        scan = self._loading.get(header.key)
+        key, header, index, pixels, row = item
+        scan = self._loading.get(key)
         if scan is None:
-            scan = self._loading[header.key] = Scan.reading(header)
+            scan = self._loading[key] = Scan.reading(header)
             scan.add(index, pixels, row)
             self._visit.scans.append(scan)
             self._bench.show([self._visit], keep=self._bench.scan)

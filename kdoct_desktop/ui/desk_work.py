@@ -1,6 +1,7 @@
 """What the desk's jobs do off the window's thread; no Qt."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +17,9 @@ from kdoct_desktop.ui.services import Header, Services
 
 
 class ReadBscan(NamedTuple):
-    """A B-scan that was read, and its row of the projection."""
+    """A B-scan that was read, and its row of the projection; keys are unique over all inputs."""
 
+    key: str
     header: Header
     at: int
     pixels: NDArray[np.uint8]
@@ -48,10 +50,6 @@ def read(services: Services, paths: list[Path], report: Report) -> object:
     studies: dict[str, Study] = {}
     problems: list[Problem] = []
 
-    def on_bscan(header: Header, index: int, pixels: NDArray[np.uint8]) -> None:
-        row = pixels.mean(axis=0, dtype=np.float32)
-        report.deliver(ReadBscan(header, index, pixels, row))
-
     def on_ahead(
         key: str, prediction: BscanPrediction, cam: NDArray[np.float32], frame: Box
     ) -> None:
@@ -62,20 +60,47 @@ def read(services: Services, paths: list[Path], report: Report) -> object:
             path,
             eye=None,
             progress=report,
-            on_bscan=on_bscan,
+            on_bscan=partial(_deliver, report, at),
             on_ahead=None if at else on_ahead,
         )
         problems += opened.problems
         for study in opened.studies:
-            known = studies.get(study.uid)
-            if known is not None and not known.patient.may_be(study.patient):
-                text = "Another file of the same study names another patient; correct the source."
-                labels = dict.fromkeys(volume.source.label for volume in study.volumes)
-                problems += [Problem(label, "patient-conflict", text) for label in labels]
-                continue
-            volumes = (known.volumes if known is not None else ()) + study.volumes
-            studies[study.uid] = replace(study, volumes=volumes)
+            problems += _add(_of_input(study, at), studies)
     return list(studies.values()), problems
+
+
+def _deliver(
+    report: Report, at: int, header: Header, index: int, pixels: NDArray[np.uint8]
+) -> None:
+    """Hand a B-scan over to the window."""
+    row = pixels.mean(axis=0, dtype=np.float32)
+    report.deliver(ReadBscan(_key(header.key, at), header, index, pixels, row))
+
+
+def _key(key: str, at: int) -> str:
+    """A key that no other input has: each counts its volumes for itself."""
+    return key if at == 0 else f"input {at + 1}: {key}"
+
+
+def _of_input(study: Study, at: int) -> Study:
+    """The study with the keys of its input."""
+    volumes = tuple(
+        replace(volume, source=replace(volume.source, key=_key(volume.source.key, at)))
+        for volume in study.volumes
+    )
+    return replace(study, volumes=volumes)
+
+
+def _add(study: Study, studies: dict[str, Study]) -> list[Problem]:
+    """Add a study to those that are open; never to one of another person."""
+    known = studies.get(study.uid)
+    if known is not None and not known.patient.may_be(study.patient):
+        text = "Another file of the same study names another patient; correct the source."
+        labels = dict.fromkeys(volume.source.label for volume in study.volumes)
+        return [Problem(label, "patient-conflict", text) for label in labels]
+    volumes = (known.volumes if known is not None else ()) + study.volumes
+    studies[study.uid] = replace(study, volumes=volumes)
+    return []
 
 
 def project(volume: OctVolume, report: Report) -> NDArray[np.float32]:

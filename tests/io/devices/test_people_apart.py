@@ -32,16 +32,20 @@ def named(study: Study) -> tuple[str | None, list[str]]:
 class Opens:
     """The one service that reading needs."""
 
-    def open(self, path: Path, **_: Any) -> OpenedInput:
-        return open_volumes(path)
+    def open(self, path: Path, *, on_bscan: Any, **_: Any) -> OpenedInput:
+        return open_volumes(path, on_bscan=on_bscan)
 
 
 class Reports:
     """Takes what is reported."""
 
+    def __init__(self) -> None:
+        self.keys: set[str] = set()
+
     def __call__(self, done: int, total: int, step: str) -> None: ...
 
-    def deliver(self, _: object) -> None: ...
+    def deliver(self, item: Any) -> None:
+        self.keys.add(item.key)
 
 
 def test_two_people_of_one_file_are_two_studies_with_their_own_identifiers(
@@ -104,3 +108,14 @@ def test_two_inputs_of_one_study_that_name_different_people_are_not_merged(tmp_p
 
     assert [named(study) for study in studies] == [("1", ["OD"])]
     assert [(one.source, one.code) for one in problems] == [("2.dcm", "patient-conflict")]
+
+
+def test_scans_of_two_inputs_are_told_apart_while_they_are_read(tmp_path: Path) -> None:
+    paths = [two_people(tmp_path / name) for name in ("a.e2e", "b.e2e")]
+    reports = Reports()
+    made: Any = read(Opens(), paths, reports)  # type: ignore[arg-type]
+    keys = [volume.source.key for study in made[0] for volume in study.volumes]
+
+    assert len(reports.keys) == 4
+    assert set(keys) <= reports.keys
+    assert len(set(keys)) == len(keys)
