@@ -7,7 +7,8 @@ stored and called assumed. Not tried on a device's own file.
 
 Name: ``P123_Macular Cube 512x128_1-2-2010_9-3-1_OD_sn1234_cube_z.img``: patient, protocol with
 A-scans and B-scans, date, time, eye, serial number, kind. ``raw`` cubes are interlaced on some
-devices and are refused. Grey values are those that are stored.
+devices and are refused. Of a name that was changed, what is left of it counts: kind, protocol, eye.
+Grey values are those that are stored.
 """
 
 import re
@@ -42,9 +43,15 @@ _NAME = re.compile(
     r"_(?P<eye>OD|OS)_sn\d+_(?P<kind>\w+)\.img",
     re.ASCII | re.IGNORECASE,
 )
-_CUBE = re.compile(r"(macular|optic disc|anterior segment) cube (\d{1,5})x(\d{1,5})", re.IGNORECASE)
+_CUBE = re.compile(
+    r"(macular|optic|anterior)(?:[ _-]?(?:disc|segment))?[ _-]?cube[ _-]?(\d{1,5})x(\d{1,5})",
+    re.IGNORECASE,
+)
 _LINES = re.compile(r"(?:hd )?(5|21) line(?: raster)?", re.IGNORECASE)
-_PATTERNS = {"macular": "raster", "optic disc": "onh", "anterior segment": "anterior"}
+_PATTERNS = {"macular": "raster", "optic": "onh", "anterior": "anterior"}
+_RAW = re.compile(r"raw\.img$|(?<![a-z])raw(?![a-z])", re.IGNORECASE)
+_FLOW = re.compile(r"flow(?=cube|[^a-z])", re.IGNORECASE)
+_ANGIOGRAPHY = re.compile(r"angio(?=graphy|[^a-z])", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ def parse(path: Path, limits: Limits) -> ZeissCube:
     """
     named = _NAME.fullmatch(path.name)
     size = path.stat().st_size
-    layout = _named_layout(named, size) if named is not None else _sized_layout(size)
+    layout = _named_layout(named, size) if named is not None else _sized_layout(path.name, size)
     check_shape((layout.bscans, layout.depth, layout.ascans), value_bytes=1, limits=limits)
     return ZeissCube(path, layout, DeviceInfo("", (_volume(path.name, named, layout),)))
 
@@ -100,21 +107,39 @@ def _named_layout(named: re.Match[str], size: int) -> _Layout:
         IngestError: It has another, or the name states none.
     """
     kind, protocol = named["kind"].lower(), named["protocol"]
-    if kind.endswith("raw"):
-        text = "Raw Zeiss cubes may be interlaced and are not read; export the processed cube."
-        raise IngestError("zeiss-raw", text)
-    if "flow" in kind:
-        raise IngestError("not-bscans", "The file holds blood flow, not B-scans.")
+    _refuse_kind(raw=kind.endswith("raw"), flow="flow" in kind)
     cube = _CUBE.search(protocol)
     if cube is not None and kind == "cube_z":
-        where, ascans, bscans = cube[1].lower(), int(cube[2]), int(cube[3])
-        layout = _Layout(bscans, _DEPTH, ascans, _PATTERNS[where], where != "anterior segment")
-        return _checked(layout, size)
+        return _cube(cube, size)
     lines = _LINES.search(protocol)
     if lines is not None:
         return _lines(int(lines[1]), size)
+    raise _size_not_stated()
+
+
+def _refuse_kind(*, raw: bool, flow: bool) -> None:
+    """Refuse what is no processed cube.
+
+    Raises:
+        IngestError: It is raw or holds flow.
+    """
+    if raw:
+        text = "Raw Zeiss cubes may be interlaced and are not read; export the processed cube."
+        raise IngestError("zeiss-raw", text)
+    if flow:
+        raise IngestError("not-bscans", "The file holds blood flow, not B-scans.")
+
+
+def _size_not_stated() -> IngestError:
     text = "The file's name states no size that is known; export DICOM or pictures instead."
-    raise IngestError("unknown-size", text)
+    return IngestError("unknown-size", text)
+
+
+def _cube(stated: re.Match[str], size: int) -> _Layout:
+    """The cube that a protocol's name states, if the file has that size."""
+    where, ascans, bscans = stated[1].lower(), int(stated[2]), int(stated[3])
+    layout = _Layout(bscans, _DEPTH, ascans, _PATTERNS[where], where != "anterior")
+    return _checked(layout, size)
 
 
 def _lines(count: int, size: int) -> _Layout:
@@ -136,11 +161,18 @@ def _checked(layout: _Layout, size: int) -> _Layout:
     return layout
 
 
-def _sized_layout(size: int) -> _Layout:
-    """The layout of a usual cube whose name says nothing.
+def _sized_layout(name: str, size: int) -> _Layout:
+    """The layout of a cube whose name was changed, from what is left of it or else by its size.
 
-    Two protocols share each size, so that where the scan lies stays unknown, and with it its scale.
+    Two protocols share each usual size, so that where a scan lies that the name does not tell
+    stays unknown, and with it its scale.
+
+    Raises:
+        IngestError: It is of a kind that is not read, or of a size that is not known.
     """
+    _refuse_kind(raw=_RAW.search(name) is not None, flow=_FLOW.search(name) is not None)
+    if _ANGIOGRAPHY.search(name):
+        raise _size_not_stated()
     if size not in USUAL_CUBES:
         text = "Neither the file's name nor its size tells how large the scan is."
         raise IngestError("unknown-size", text)

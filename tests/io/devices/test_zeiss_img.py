@@ -94,6 +94,39 @@ def test_a_usual_size_without_a_telling_name_leaves_place_and_scale_unknown(
         assert told(volume) == ["order-assumed", "pattern-unknown"]
 
 
+def usual(folder: Path, name: str) -> Path:
+    """A file of zeros as large as a usual cube of 200 x 200."""
+    path = folder / name
+    with path.open("wb") as file:
+        file.truncate(40_960_000)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("anon01_OD_cube_raw.img", "zeiss-raw"),
+        ("anon01_OD_CUBE_RAW.img", "zeiss-raw"),
+        ("raw.img", "zeiss-raw"),
+        ("anon01-raw.img", "zeiss-raw"),
+        ("anon01_OD_cube_raw (1).img", "zeiss-raw"),
+        ("anon01_OD_FlowCube_z.img", "not-bscans"),
+        ("anon01_flow.img", "not-bscans"),
+        ("anon01_Angiography 3x3 mm_OD_cube_z.img", "unknown-size"),
+        ("anon01_angio_OD_z.img", "unknown-size"),
+    ],
+)
+def test_what_is_not_read_is_refused_though_its_name_was_changed(
+    tmp_path: Path, name: str, code: str
+) -> None:
+    assert refusal(parse, usual(tmp_path, name)) == code
+
+
+@pytest.mark.parametrize("name", ["Drawn_OD_cube_z.img", "Flowers_OD_cube_z.img"])
+def test_a_persons_name_is_no_kind(tmp_path: Path, name: str) -> None:
+    assert only(parse(usual(tmp_path, name), Limits())).pattern == "unknown"
+
+
 @pytest.mark.parametrize(
     ("date", "acquired"),
     [
@@ -182,10 +215,10 @@ def test_a_folder_of_cubes_is_opened_with_what_is_known(tmp_path: Path) -> None:
     cube(tmp_path, zeiss_name("Macular Cube 64x8", patient=patient, kind="cube_raw"))
     opened = open_volumes(tmp_path)
     assert [problem.code for problem in opened.problems] == ["zeiss-raw"]
-    (study,) = opened.studies
-    assert study.patient.identifier == patient
-    assert {volume.laterality for volume in study.volumes} == {Laterality.OD, Laterality.OS}
-    for volume in study.volumes:
+    assert {study.patient.identifier for study in opened.studies} == {patient}
+    volumes = [volume for study in opened.studies for volume in study.volumes]
+    assert {volume.laterality for volume in volumes} == {Laterality.OD, Laterality.OS}
+    for volume in volumes:
         np.testing.assert_array_equal(volume.voxels, CUBE)
         assert volume.scan_pattern is ScanPattern.RASTER
         assert volume.spacing.provenance is Provenance.ASSUMED
