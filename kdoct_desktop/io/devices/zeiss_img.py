@@ -52,6 +52,7 @@ _PATTERNS = {"macular": "raster", "optic": "onh", "anterior": "anterior"}
 _RAW = re.compile(r"raw\.img$|(?<![a-z])raw(?![a-z])", re.IGNORECASE)
 _FLOW = re.compile(r"flow(?=cube|[^a-z])", re.IGNORECASE)
 _ANGIOGRAPHY = re.compile(r"angio(?=graphy|[^a-z])", re.IGNORECASE)
+_NOT_MACULAR = re.compile(r"(optic)[ _-]?(?:disc|nerve)|(anterior)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,11 +174,16 @@ def _sized_layout(name: str, size: int) -> _Layout:
     _refuse_kind(raw=_RAW.search(name) is not None, flow=_FLOW.search(name) is not None)
     if _ANGIOGRAPHY.search(name):
         raise _size_not_stated()
+    cube = _CUBE.search(name)
+    if cube is not None:
+        return _cube(cube, size)
     if size not in USUAL_CUBES:
         text = "Neither the file's name nor its size tells how large the scan is."
         raise IngestError("unknown-size", text)
     ascans, depth, bscans = USUAL_CUBES[size]
-    return _Layout(bscans, depth, ascans, "unknown", retina=False)
+    place = _NOT_MACULAR.search(name)
+    pattern = _PATTERNS[(place[1] or place[2]).lower()] if place is not None else "unknown"
+    return _Layout(bscans, depth, ascans, pattern, retina=False)
 
 
 def _volume(name: str, named: re.Match[str] | None, layout: _Layout) -> VolumeInfo:

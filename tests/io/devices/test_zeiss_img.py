@@ -128,6 +128,35 @@ def test_a_persons_name_is_no_kind(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "pattern", "scaled"),
+    [
+        ("anon_Optic Disc Cube 200x200_OD_cube_z.img", "onh", True),
+        ("anon_optic_disc_cube_200x200_OD_z.img", "onh", True),
+        ("anon_Macular Cube 200x200_OD_cube_z.img", "raster", True),
+        ("anon_Anterior Segment Cube 200x200_OD_cube_z.img", "anterior", False),
+        ("anon_Optic Disc_OD_cube_z.img", "onh", False),
+        ("anon_anterior_OD_cube_z.img", "anterior", False),
+        ("anon_OD_cube_z.img", "unknown", False),
+    ],
+)
+def test_a_protocol_that_is_left_in_a_changed_name_counts(
+    tmp_path: Path, name: str, pattern: str, scaled: bool
+) -> None:
+    volume = only(parse(usual(tmp_path, name), Limits()))
+    assert (len(volume.pictures), volume.depth, volume.ascans) == (200, 1024, 200)
+    assert (volume.pattern, volume.laterality) == (pattern, "OD")
+    assert (volume.axial_mm is not None) == scaled
+    assert ("pattern-unknown" in told(volume)) == (pattern == "unknown")
+
+
+def test_a_changed_name_that_contradicts_the_size_is_refused(tmp_path: Path) -> None:
+    path = usual(tmp_path, "anon_Macular Cube 512x128_OD_cube_z.img")
+    assert refusal(parse, path) == "truncated-file"
+    path = usual(tmp_path, "anon_Macular Cube 200x100_OD_cube_z.img")
+    assert refusal(parse, path) == "size-mismatch"
+
+
+@pytest.mark.parametrize(
     ("date", "acquired"),
     [
         ("25-4-2013", "2013-04-25T09:32:13"),  # devices set up to write the day first
