@@ -22,6 +22,8 @@ STRAIGHT = ("raster", "line", "radial")
 
 _FARTHEST_MM = 100.0
 _IRREGULAR = 0.2
+_SINGLE = 1.5
+_ROUNDING_MM = 0.01
 _CONTRADICTION = 0.1
 
 
@@ -36,7 +38,7 @@ class Arrangement:
         order_provenance: Value of a ``Provenance``.
         by_position: The order follows from positions.
         numbers: Number of each B-scan, in that order, with gaps where a step is a multiple of the
-            usual one.
+            distance between neighbours, or where the numbers of the file have them.
         bscan_mm: Distance between neighbouring B-scans; None where unknown or not a raster.
         notices: What to tell.
     """
@@ -52,7 +54,12 @@ class Arrangement:
 
 
 def arranged(
-    points: Points, stated: str | None, *, distance_mm: float | None = None, most: int
+    points: Points,
+    stated: str | None,
+    *,
+    distance_mm: float | None = None,
+    counts: Sequence[int] = (),
+    most: int,
 ) -> Arrangement:
     """Put the B-scans of one scan in order.
 
@@ -60,6 +67,7 @@ def arranged(
         points: Where each B-scan lies, in the order of the file.
         stated: Pattern as the file states it; None where it states none: then positions tell.
         distance_mm: Distance between B-scans as the file states it.
+        counts: Number of each B-scan as the file states it; empty where it does not number all.
         most: Most B-scans that a scan may have been planned with.
     """
     straight = stated in (None, *STRAIGHT) and are_straight(points)
@@ -80,7 +88,8 @@ def arranged(
         )
     order = tuple(int(at) for at in np.argsort(places, kind="stable"))
     steps = np.diff(places[list(order)])
-    numbers = _numbers(steps, most)
+    counted = np.diff([counts[at] for at in order]) if counts else None
+    numbers = _numbers(steps, counted, believed(distance_mm, BSCAN_MM), most)
     derived = float(steps.sum()) / numbers[-1]
     distance = _distance(derived, distance_mm, pattern, len(points), notices)
     return Arrangement(
@@ -154,15 +163,47 @@ def _apart(places: NDArray[np.float64]) -> bool:
     return extent > 0.0 and bool(np.diff(ordered).min() > 1e-4 * extent)
 
 
-def _numbers(steps: NDArray[np.float64], most: int) -> tuple[int, ...]:
-    """Numbers from 0 with gaps where B-scans are missing; without where steps are irregular."""
-    multiples = steps / np.median(steps)
-    whole = np.rint(multiples)
-    numbers = np.concatenate(([0.0], np.cumsum(whole)))
-    regular = whole.min() >= 1.0 and np.abs(multiples - whole).max() < _IRREGULAR
-    if not regular or numbers[-1] >= most:
-        return tuple(range(len(numbers)))
-    return tuple(int(number) for number in numbers)
+def _numbers(
+    steps: NDArray[np.float64],
+    counted: NDArray[np.int64] | None,
+    stated_mm: float | None,
+    most: int,
+) -> tuple[int, ...]:
+    """Numbers from 0 with gaps where B-scans are missing.
+
+    Positions alone cannot tell a scan that lacks every second B-scan from a wider one, so what
+    the file states comes first: its numbers, unless regular positions contradict them, then its
+    distance. Without either, the smallest steps are taken for those between neighbours.
+
+    Args:
+        steps: Millimetres from each B-scan to the next, all positive.
+        counted: Differences of the file's own numbers, in the same order.
+        stated_mm: Distance between neighbours as the file states it.
+        most: Most B-scans that a scan may have been planned with.
+    """
+    if counted is not None:
+        # numbers may run against the positions: these devices scan from the bottom upwards
+        counted = -counted if counted[0] < 0 else counted
+        if counted.min() < 1 or counted.sum() >= most:
+            counted = None
+    if counted is not None:
+        unit = steps.sum() / counted.sum()
+        off = np.abs(steps - counted * unit).max()
+        if off <= max(_IRREGULAR * unit, _ROUNDING_MM):
+            return _summed(counted)
+    # a median of the smallest steps, because coordinates are rounded
+    single = float(np.median(steps[steps <= _SINGLE * steps.min()]))
+    for unit in (single,) if stated_mm is None else (stated_mm, single):
+        whole = np.rint(steps / unit)
+        regular = whole.min() >= 1.0 and np.abs(steps / unit - whole).max() < _IRREGULAR
+        if regular and whole.sum() < most:
+            return _summed(whole)
+    return _summed(counted if counted is not None else np.ones(len(steps)))
+
+
+def _summed(steps: NDArray[np.int64] | NDArray[np.float64]) -> tuple[int, ...]:
+    """Numbers from 0 that lie whole steps apart."""
+    return (0, *(int(number) for number in np.cumsum(steps)))
 
 
 def _distance(

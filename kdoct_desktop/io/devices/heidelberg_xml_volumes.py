@@ -1,5 +1,6 @@
 """From one series of a HEYEX XML export to what is told of its volume."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -80,9 +81,10 @@ def scan_of(series: SeriesFields, context: Context, *, pictures: Pictures, limit
     listed = series.bscans
     ends = [[np.nan if value is None else value for value in image.position] for image in listed]
     points = np.array(ends, np.float64).reshape(-1, 2, 2)
-    lie = arranged(points, series.pattern, most=limits.frames)
+    counts = _counts(series)
+    lie = arranged(points, series.pattern, counts=counts, most=limits.frames)
     found = [pictures.number(listed[at]) for at in lie.order]
-    numbers, planned = _numbers(series, [listed[at] for at in lie.order], lie, limits=limits)
+    numbers, planned = _numbers(series, counts, lie, limits=limits)
     kept = [at for at, number in enumerate(found) if number is not None]
     bscans = tuple(listed[lie.order[at]] for at in kept)
     localizer, about_localizer = _localizer(series, pictures)
@@ -109,17 +111,29 @@ def scan_of(series: SeriesFields, context: Context, *, pictures: Pictures, limit
     return Scan(_with_size(_with_eye(info, series), bscans, pictures, limits=limits), bscans)
 
 
+def _counts(series: SeriesFields) -> tuple[int, ...]:
+    """Number of each listed B-scan among the B-scans; empty where not all are numbered.
+
+    A localizer may take a number between two B-scans; that is no B-scan that is missing.
+    """
+    stated = [image.number for image in series.bscans if image.number is not None]
+    if len(stated) < len(series.bscans):
+        return ()
+    taken = {image.number for image in series.images if image.number is not None}
+    others = sorted(taken.difference(stated))
+    return tuple(number - bisect_left(others, number) for number in stated)
+
+
 def _numbers(
-    series: SeriesFields, ordered: Sequence[ImageFields], lie: Arrangement, *, limits: Limits
+    series: SeriesFields, counts: Sequence[int], lie: Arrangement, *, limits: Limits
 ) -> tuple[tuple[int, ...], int]:
     """Number of each listed B-scan in the scan as planned, and how many were planned."""
     numbers = lie.numbers
-    stated = [image.number for image in ordered if image.number is not None]
-    if not lie.by_position and len(stated) == len(ordered):
-        steps = np.diff(stated)
-        if np.all(steps > 0) and stated[-1] - stated[0] < limits.frames:
-            numbers = tuple(number - stated[0] for number in stated)
-    expected = series.expected - (len(series.images) - len(ordered))
+    if counts and not lie.by_position:  # in the order of the file, then
+        steps = np.diff(counts)
+        if np.all(steps > 0) and counts[-1] - counts[0] < limits.frames:
+            numbers = tuple(count - counts[0] for count in counts)
+    expected = series.expected - (len(series.images) - len(lie.order))
     return numbers, max(numbers[-1] + 1, min(expected, limits.frames))
 
 

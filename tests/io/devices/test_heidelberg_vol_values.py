@@ -20,6 +20,7 @@ from tests.io.devices.write_vol import (
     ticks,
     write_vol,
 )
+from tests.sample_scans import retina
 
 
 def with_header(path: Path, changed: Mapping[int, tuple[str, object]]) -> VolumeInfo:
@@ -138,3 +139,32 @@ def test_layers_are_named_by_their_place_and_empty_ones_left_out(tmp_path: Path)
     np.testing.assert_allclose(rows[:, 0, 1], [5.4, 6.4, 7.4, 13.4, 19.4, 20.4, 21.4, 23.4])
     assert np.isnan(rows[:, :, 0]).all()
     assert np.isnan(rows[1:, 2]).all()
+
+
+@pytest.mark.parametrize(
+    ("there", "stated", "numbers", "bscan_mm"),
+    [
+        ((0, 1, 3, 4, 6), STEP_MM, (0, 2, 3, 5, 6), STEP_MM),
+        ((0, 1, 3, 4, 6), 0.0, (0, 2, 3, 5, 6), STEP_MM),
+        ((0, 1, 3, 4, 6), 0.25, (0, 2, 3, 5, 6), None),  # contradicts the positions
+        ((0, 2, 4, 6), STEP_MM, (0, 2, 4, 6), STEP_MM),  # only the distance tells the gaps
+        ((0, 2, 4, 6), 0.0, (0, 1, 2, 3), 2 * STEP_MM),
+        ((0, 3, 4), STEP_MM, (0, 1, 4), STEP_MM),
+    ],
+)
+def test_gaps_stay_where_as_many_steps_span_one(
+    tmp_path: Path,
+    there: tuple[int, ...],
+    stated: float,
+    numbers: tuple[int, ...],
+    bscan_mm: float | None,
+) -> None:
+    path = write_vol(
+        tmp_path / "a.vol",
+        reflectance(retina(len(there), 40, 48)),
+        positions=raster(7)[list(there)],
+        header={32: ("d", stated)},
+    )
+    found = only(path)
+    assert (found.numbers, found.planned) == (numbers, numbers[-1] + 1)
+    assert found.bscan_mm == (None if bscan_mm is None else pytest.approx(bscan_mm))

@@ -1,5 +1,6 @@
 """HEYEX's XML export: whole volumes, from pictures by plain names in the same folder only."""
 
+import re
 import shutil
 import zipfile
 from datetime import datetime
@@ -13,7 +14,7 @@ from kdoct_desktop.io.readers import open_volumes
 from tests.io.devices.parsed_xml import only, parsed
 from tests.io.devices.write_heyex_xml import Series, write_export
 from tests.io.devices.write_vol import MM, STEP_MM, phantom, raster, star
-from tests.sample_scans import localizer
+from tests.sample_scans import localizer, retina
 
 SAMPLES = Path(__file__).resolve().parents[3] / ".." / "shared" / "data" / "formats"
 real = pytest.mark.skipif(not SAMPLES.is_dir(), reason="the development data is not there")
@@ -139,6 +140,84 @@ def test_a_bscan_that_the_xml_leaves_out_is_a_gap(
 ) -> None:
     found = only(write_export(tmp_path / "a.xml", series))
     assert (found.numbers, found.planned) == (numbers, planned)
+
+
+@pytest.mark.parametrize(
+    ("bscans", "unlisted", "numbers", "lacks"),
+    [
+        (5, (2, 3), (0, 3, 4), "2 of 5 B-scans: 2, 3."),
+        (6, (1, 4), (0, 2, 3, 5), "2 of 6 B-scans: 2, 5."),
+        (7, (1, 3, 5), (0, 2, 4, 6), "3 of 7 B-scans: 2, 4, 6."),
+        (9, (2, 4, 5, 6, 7), (0, 5, 7, 8), "5 of 9 B-scans: 2, 3, 4, 5, 7."),
+    ],
+)
+def test_gaps_stay_where_as_many_steps_span_one(
+    tmp_path: Path, bscans: int, unlisted: tuple[int, ...], numbers: tuple[int, ...], lacks: str
+) -> None:
+    series = Series(retina(bscans, 40, 48), unlisted=unlisted)
+    (study,) = open_volumes(write_export(tmp_path / "a.xml", series)).studies
+    (volume,) = study.volumes
+    assert (volume.numbers, volume.planned) == (numbers, bscans)
+    assert volume.spacing.bscan_mm == pytest.approx(STEP_MM)
+    (notice,) = (notice for notice in volume.notices if notice.code == "missing-bscans")
+    assert notice.message == f"The file lacks {lacks}"
+
+
+def test_without_image_numbers_the_smallest_step_is_that_between_neighbours(
+    tmp_path: Path,
+) -> None:
+    for bscans, unlisted, numbers in (
+        (5, (2, 3), (0, 3, 4)),
+        (6, (1, 4), (0, 2, 3, 5)),
+        (8, (1, 3, 5), (0, 1, 3, 5, 7)),
+    ):
+        path = write_export(tmp_path / "a.xml", Series(retina(bscans, 40, 48), unlisted=unlisted))
+        text = path.read_text(encoding="utf-8")
+        path.write_text(re.sub("<ImageNumber>.*?</ImageNumber>", "", text), encoding="utf-8")
+        found = only(path)
+        assert (found.numbers, found.planned) == (numbers, bscans)
+        assert found.bscan_mm == pytest.approx(STEP_MM)
+
+
+def test_image_numbers_that_positions_contradict_close_no_gap(tmp_path: Path) -> None:
+    there = raster(5)[[0, 1, 3, 4]]
+    numbered_anew = write_export(tmp_path / "a.xml", Series(phantom()[:4], positions=there))
+    assert only(numbered_anew).numbers == (0, 1, 3, 4)
+    uneven = raster(6)
+    uneven[2, [0, 2]] += 0.05
+    series = Series(retina(6, 40, 48), positions=uneven, unlisted=[1])
+    assert only(write_export(tmp_path / "b.xml", series)).numbers == (0, 1, 2, 3, 5)
+
+
+def test_numbers_of_localizers_between_bscans_are_no_gaps(tmp_path: Path) -> None:
+    path = write_export(tmp_path / "a.xml")
+    text = path.read_text(encoding="utf-8")
+    localizer_at = text.index("<Image><ID>0<")
+    image = text[localizer_at : text.index("<Image><ID>1<")]
+    for number in range(5, 0, -1):
+        text = text.replace(f"<ImageNumber>{number}<", f"<ImageNumber>{2 * number}<")
+    between = "".join(
+        image.replace("<ImageNumber>0<", f"<ImageNumber>{n}<") for n in (1, 3, 5, 7, 9)
+    )
+    text = text[:localizer_at] + between + text[localizer_at:]
+    path.write_text(text.replace("<NumImages>6<", "<NumImages>11<"), encoding="utf-8")
+    found = only(path)
+    assert (found.numbers, found.planned) == ((0, 1, 2, 3, 4), 5)
+    assert found.bscan_mm == pytest.approx(STEP_MM)
+
+
+@pytest.mark.parametrize("step_mm", [0.0113, 0.0314, 0.0605])
+def test_one_gap_of_a_large_raster_is_found_in_rounded_coordinates(
+    tmp_path: Path, step_mm: float
+) -> None:
+    positions = np.round(raster(97, step_mm=step_mm), 3)
+    series = Series(retina(97, 4, 8), positions=positions, unlisted=[40])
+    path = write_export(tmp_path / "a.xml", series)
+    expected = tuple(number for number in range(97) if number != 56)
+    assert only(path).numbers == expected
+    text = path.read_text(encoding="utf-8")
+    path.write_text(re.sub("<ImageNumber>.*?</ImageNumber>", "", text), encoding="utf-8")
+    assert only(path).numbers == expected
 
 
 def test_without_any_picture_a_scan_is_refused(tmp_path: Path) -> None:
