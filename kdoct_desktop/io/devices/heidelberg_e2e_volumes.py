@@ -181,7 +181,8 @@ def _drawn(
     degrees = said.pop()
     if not _FIELD_DEGREES[0] <= degrees <= _FIELD_DEGREES[1]:
         return ()
-    pixels = (0.5 + lines / degrees) * np.array((rows, columns), dtype=np.float64)
+    # the field is stated by its width; pixels are square, so its height has the same scale
+    pixels = np.array((rows, columns), dtype=np.float64) / 2.0 + lines * (columns / degrees)
     return tuple(
         (float(a), float(b), float(c), float(d)) for a, b, c, d in pixels.reshape(-1, 4).tolist()
     )

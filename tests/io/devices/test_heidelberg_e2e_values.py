@@ -173,6 +173,13 @@ def test_lines_need_the_stated_field_of_this_very_localizer(tmp_path: Path) -> N
         assert volume.order_provenance == "derived"  # which is above does not depend on the field
 
 
+def test_lines_have_the_scale_of_the_width_on_both_axes(tmp_path: Path) -> None:
+    wide = np.zeros((384, 768), np.uint8)
+    volume = info(tmp_path, Scan(GREYS, localizer=wide, degrees=30))
+    assert volume.lines[0] == pytest.approx((192 - 128, 128, 192 - 128, 640))
+    assert volume.lines[4] == pytest.approx((192 + 128, 128, 192 + 128, 640))
+
+
 @pytest.mark.parametrize(
     ("letters", "eye"),
     [
