@@ -161,7 +161,7 @@ def test_a_bomb_is_unpacked_no_further_than_the_scan_goes(tmp_path: Path) -> Non
     with pytest.raises(IngestError, match="more than its header states"):
         file.picture(4, colour=False)
     assert file._unpacked is not None
-    assert file._unpacked._have == GREY.size
+    assert file._unpacked.have == GREY.size
 
 
 def test_first_b_scans_come_before_the_last_are_unpacked(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_first_b_scans_come_before_the_last_are_unpacked(tmp_path: Path) -> None
     file = parse(write_metaimage(tmp_path / "oct.mhd", random, packed=True), Limits())
     np.testing.assert_array_equal(file.picture(1, colour=False), random[1])
     assert file._unpacked is not None
-    assert file._unpacked._have <= 2 * 256 * 256
+    assert file._unpacked.have <= 2 * 256 * 256
     np.testing.assert_array_equal(file.picture(32, colour=False), random[32])
     np.testing.assert_array_equal(file.picture(0, colour=False), random[0])
 

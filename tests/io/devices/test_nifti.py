@@ -213,7 +213,7 @@ def test_a_bomb_is_unpacked_no_further_than_the_scan_goes(tmp_path: Path) -> Non
     with pytest.raises(IngestError, match="more than its header states"):
         file.picture(4, colour=False)
     assert file._unpacked is not None
-    assert file._unpacked._have == 352 + GREY.size
+    assert file._unpacked.have == 352 + GREY.size
     claims = dims(16384, 16384, 2)
     path.write_bytes(gzip.compress(Nifti(GREY, claims).data() + bytes(1 << 20)))
     assert refusal(parse, path, Limits(inflate_bytes=1 << 29)) == "too-large"
