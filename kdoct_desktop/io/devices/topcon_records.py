@@ -120,10 +120,14 @@ def facts_of(file: Binary, chunks: Chunks) -> Facts:
 
 
 def _captures(file: Binary, chunks: Chunks) -> list[np.void]:
-    """Every record that states an eye."""
+    """Every record that states an eye.
+
+    One of zeros alone was blanked, or never filled in, and states nothing: its codes would mean a
+    right eye and a line.
+    """
     layouts = {"@CAPTURE_INFO_02": _CAPTURE_02, "@CAPTURE_INFO": _CAPTURE}
     found = (record(file, chunk, layouts[chunk.name]) for chunk in chunks.named(*layouts))
-    return [one for one in found if one is not None]
+    return [one for one in found if one is not None and any(one.tobytes())]
 
 
 def _moment(values: NDArray[Any]) -> str | None:

@@ -27,6 +27,9 @@ from tests.io.devices.write_topcon import (
     without,
 )
 
+BLANKED = (b"@CAPTURE_INFO_02", bytes(len(capture(0)[1])))
+OLD_BLANKED = (b"@CAPTURE_INFO", bytes(len(old_capture(0)[1])))
+
 
 @pytest.mark.parametrize(
     ("records", "eye", "told"),
@@ -41,6 +44,11 @@ from tests.io.devices.write_topcon import (
         ([capture(1), old_capture(7)], None, True),
         ([], None, False),
         ([(b"@CAPTURE_INFO_02", b"\1\2")], None, False),
+        ([BLANKED], None, False),
+        ([OLD_BLANKED], None, False),
+        ([capture(1), OLD_BLANKED], "OS", False),
+        ([capture(0), OLD_BLANKED], "OD", False),
+        ([BLANKED, old_capture(1)], "OS", False),
     ],
 )
 def test_the_eye_is_what_every_record_says(
@@ -51,6 +59,13 @@ def test_the_eye_is_what_every_record_says(
     assert one.laterality_provenance == ("unknown" if eye is None else "device")
     assert ("eye-unknown" in codes(one)) == told
     assert one.refused is None
+
+
+def test_a_blanked_record_is_no_right_eye_and_no_line(tmp_path: Path) -> None:
+    one = volume(tmp_path, instead(fda(ramp(6)), BLANKED))
+    assert (one.laterality, one.laterality_provenance) == (None, "unknown")
+    assert one.pattern != "line"
+    assert one.acquired is None
 
 
 @pytest.mark.parametrize("records", [[capture(0), capture(1)], [capture(1), old_capture(0)]])
