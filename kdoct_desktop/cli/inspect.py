@@ -61,7 +61,7 @@ def _lines(volume: dict[str, Any]) -> list[str]:
     head = f"volume {volume['number']} (file {volume['file']}, visit {volume['visit']})"
     identity = volume.get("identity", {})
     facts += [(key.replace("_", " "), value) for key, value in identity.items() if value]
-    lines = [head] + [f"  {name:<12}{value}" for name, value in facts if value]
+    lines = [head] + [f"  {name:<14}{value}" for name, value in facts if value]
     return lines + [f"  note: {notice['message']}" for notice in volume["notices"]]
 
 
