@@ -38,6 +38,8 @@ BLACK, WHITE = 800.0, 2000.0
 _VALUE = np.dtype("<f4")
 _TEXT_BYTES = 1 << 18
 _MOST_STEPS = 64
+_LONGEST_LINE = 200
+"""Lines that are used are shorter; matching takes time with the square of the length."""
 _STEP = re.compile(
     r"\[(?P<protocol>.*?)\s*step\s*(?P<number>\d{1,4})(?:\s+detail)?\]", re.IGNORECASE
 )
@@ -81,7 +83,7 @@ class _Header:
     depth: int | None = None
     depth_mm: float | None = None
     groups: int | None = None
-    eye: str | None = None
+    eyes: set[str] = field(default_factory=set)
     steps: dict[int, _Step] = field(default_factory=dict)
 
 
@@ -149,13 +151,16 @@ def _read(path: Path) -> _Header:
         data = file.read(0, min(file.size, _TEXT_BYTES))
     header = _Header()
     step: _Step | None = None
-    for line in data.decode("latin-1").splitlines():
-        section = _STEP.fullmatch(line.strip())
+    for line in map(str.strip, data.decode("latin-1").splitlines()):
+        if len(line) > _LONGEST_LINE:
+            step = None if line.startswith("[") else step
+            continue
+        section = _STEP.fullmatch(line)
         if section is not None:
             step = header.steps.setdefault(int(section["number"]), _Step(section["protocol"]))
             if len(header.steps) > _MOST_STEPS:
                 raise IngestError("damaged-file", "The text file beside it is damaged.")
-        elif line.lstrip().startswith("["):
+        elif line.startswith("["):
             step = None
         else:
             key, _, value = line.partition("=")
@@ -164,7 +169,7 @@ def _read(path: Path) -> _Header:
 
 
 def _take(header: _Header, step: _Step | None, key: str, value: str) -> None:
-    """Put one value into its place; a step's first statement counts."""
+    """Put one value into its place; a step's first statement counts, and of the eye every one."""
     number = _NUMBER.fullmatch(value)
     amount = float(number[1]) if number is not None else None
     count = int(amount) if amount is not None and amount == int(amount) else None
@@ -175,7 +180,7 @@ def _take(header: _Header, step: _Step | None, key: str, value: str) -> None:
     elif key == "total data groups":
         header.groups = count
     elif key == "eye scanned":
-        header.eye = value.upper() if value.upper() in ("OD", "OS") else None
+        header.eyes |= {value.upper()} & {"OD", "OS"}
     elif step is not None:
         if key == "xy scan length" and step.ascans is None:
             step.ascans = count
@@ -232,8 +237,8 @@ def _volume(part: _Part, step: _Step, header: _Header, *, name: str, place: int)
         step.width_mm / part.ascans if step.width_mm is not None else None,
     )
     volume = with_spacing(volume, spacing, "derived")
-    stated = {header.eye} if header.eye is not None else set()
-    volume = with_eye(volume, stated | eyes_in(name), "device" if stated else "derived")
+    told = "device" if header.eyes else "derived"
+    volume = with_eye(volume, header.eyes | eyes_in(name), told)
     volume = replace(volume, device="Optovue")
     if named is None:
         return volume

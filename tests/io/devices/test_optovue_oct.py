@@ -1,6 +1,7 @@
 """Optovue files: numbers alone, described by a text file of the same name."""
 
 import struct
+import time
 from pathlib import Path
 
 import numpy as np
@@ -115,6 +116,25 @@ def test_text_and_name_that_contradict_about_the_eye_are_refused(tmp_path: Path)
     assert refused.code == "laterality-conflict"
 
 
+@pytest.mark.parametrize("name", ["scan", NAME])
+@pytest.mark.parametrize("eyes", [("OS", "OD"), ("OD", "OS"), ("OD", "X", "OS")])
+def test_a_text_that_contradicts_itself_about_the_eye_is_refused(
+    tmp_path: Path, eyes: tuple[str, ...], name: str
+) -> None:
+    lines = "\r\nEye Scanned=".join(eyes)
+    path = Optovue([STORED], general={"Eye Scanned": lines}).write(tmp_path, name)
+    volume = only(parse(path, Limits()))
+    assert volume.refused is not None
+    assert volume.refused.code == "laterality-conflict"
+    assert volume.laterality is None
+
+
+def test_a_text_that_says_the_same_eye_twice_is_believed(tmp_path: Path) -> None:
+    path = Optovue([STORED], general={"Eye Scanned": "OD\r\nEye Scanned=od"}).write(tmp_path, "a")
+    volume = only(parse(path, Limits()))
+    assert (volume.laterality, volume.refused) == ("OD", None)
+
+
 @pytest.mark.parametrize("scale", ["0.0 mm", "-3 mm", "99 mm", "nonsense", "1e-3 mm", ""])
 def test_a_scale_that_cannot_be_true_is_not_believed(tmp_path: Path, scale: str) -> None:
     path = Optovue([STORED], detail={"XY Scan Size1": scale}).write(tmp_path)
@@ -192,6 +212,19 @@ def test_a_description_of_endless_steps_is_refused(tmp_path: Path) -> None:
     assert refusal(parse, path) == "damaged-file"
     path.with_suffix(".txt").write_bytes(b"\xff\0[" * 2**20)
     assert refusal(parse, path) == "unknown-size"
+
+
+@pytest.mark.parametrize("start", ["[", "[a step 1", "OCT Window Height=8", "Scan Depth=1 "])
+def test_long_lines_take_no_time_and_say_nothing(tmp_path: Path, start: str) -> None:
+    path = rewritten(tmp_path, "[General]", f"{start}{' ' * 200_000}x\r\n[General]")
+    before = time.process_time()
+    assert len(only(parse(path, Limits())).pictures) == 6
+    assert time.process_time() - before < 1.0
+
+
+def test_a_long_section_ends_the_one_before(tmp_path: Path) -> None:
+    odd = f"[{'a' * 300}]\r\nXY Scan Length=40"
+    assert refusal(parse, rewritten(tmp_path, "XY Scan Length=40", odd)) == "unknown-size"
 
 
 def test_a_cut_file_is_never_read(tmp_path: Path) -> None:
