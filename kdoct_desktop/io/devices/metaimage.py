@@ -27,7 +27,7 @@ from kdoct_desktop.io.limits import Limits
 
 _HEADER_BYTES = 65_536
 _TYPES = {"MET_UCHAR": 8, "MET_USHORT": 16}
-_LINE = re.compile(r"\s*(\w+)\s*=\s*(.*?)\s*")
+_KEY = re.compile(r"\w+")
 _SIZE = re.compile(r"[1-9]\d{0,5}")
 _LAST = "ElementDataFile"
 
@@ -197,10 +197,10 @@ def _values(path: Path) -> tuple[dict[str, str], int]:
         at = end + 1
         if not line.strip():
             continue
-        match = _LINE.fullmatch(line)
-        if match is None or match[1] in values:
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if not equals or not _KEY.fullmatch(key) or key in values:
             raise _refused("The MetaImage header has a line that makes no sense.")
-        values[match[1]] = match[2]
+        values[key] = value
     if _LAST not in values:
         raise _refused("The MetaImage header does not say where its voxels are.")
     if values[_LAST].upper() != "LOCAL" and (data[at:].strip() or len(data) == _HEADER_BYTES):

@@ -1,5 +1,6 @@
 """MetaImage volumes, as RETOUCH is handed out and as ITK packs them."""
 
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,14 @@ def test_a_header_goes_on_after_its_end_or_without_end(tmp_path: Path) -> None:
     assert refusal(parse, path) == "damaged-file"
     path.write_bytes(b"NDims = " + b"3" * 200_000)
     assert refusal(parse, path) == "damaged-file"
+
+
+@pytest.mark.parametrize("value", ["x" + " " * 60_000 + "y", "x " * 30_000 + "y", "=" * 60_000])
+def test_long_lines_take_no_time(tmp_path: Path, value: str) -> None:
+    path = write_metaimage(tmp_path / "oct.mhd", GREY, changes={"Comment": value})
+    before = time.process_time()
+    np.testing.assert_array_equal(voxels(parse(path, Limits())), GREY)
+    assert time.process_time() - before < 1.0
 
 
 def test_a_cut_file_is_never_read(tmp_path: Path) -> None:
