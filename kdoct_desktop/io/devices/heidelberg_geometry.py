@@ -76,16 +76,8 @@ def arranged(
     if pattern == "raster" and straight and len(points) > 1 and parallel(points):
         places = offsets(points)
     if places is None or not _apart(places):
-        order = tuple(range(len(points)))
-        sure = len(points) == 1 or pattern not in ("raster", "unknown")
-        if not sure:
-            text = "The file states no positions; the B-scans are in the order of the file."
-            notices.append(NoticeInfo("order-assumed", text))
-        distance = _distance(None, distance_mm, pattern, len(points), notices)
-        order_provenance = "device" if sure else "assumed"
-        return Arrangement(
-            pattern, provenance, order, order_provenance, False, order, distance, tuple(notices)
-        )
+        told = (pattern, provenance, notices)
+        return _as_it_comes(len(points), told, distance_mm)
     order = tuple(int(at) for at in np.argsort(places, kind="stable"))
     steps = np.diff(places[list(order)])
     counted = np.diff([counts[at] for at in order]) if counts else None
@@ -94,6 +86,29 @@ def arranged(
     distance = _distance(derived, distance_mm, pattern, len(points), notices)
     return Arrangement(
         pattern, provenance, order, "derived", True, numbers, distance, tuple(notices)
+    )
+
+
+def _as_it_comes(
+    count: int, told: tuple[str, str, list[NoticeInfo]], distance_mm: float | None
+) -> Arrangement:
+    """B-scans that no position puts in order.
+
+    Args:
+        count: How many there are.
+        told: Pattern, its provenance, and what was said so far.
+        distance_mm: As the file states it.
+    """
+    pattern, provenance, notices = told
+    sure = count == 1 or pattern not in ("raster", "unknown")
+    if not sure:
+        text = "The file states no positions; the B-scans are in the order of the file."
+        notices.append(NoticeInfo("order-assumed", text))
+    distance = _distance(None, distance_mm, pattern, count, notices)
+    order = tuple(range(count))
+    order_provenance = "device" if sure else "assumed"
+    return Arrangement(
+        pattern, provenance, order, order_provenance, False, order, distance, tuple(notices)
     )
 
 
