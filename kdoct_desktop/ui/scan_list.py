@@ -196,8 +196,11 @@ class _Delegate(QStyledItemDelegate):
         if line.scan is None:
             _text(painter, box.adjusted(16, 0, -8, 0), line.title, self._owner.theme.second)
             return
-        style = QStyle.PrimitiveElement.PE_PanelItemViewItem
-        widget.style().drawPrimitive(style, option, painter, widget)
+        if option.state & QStyle.StateFlag.State_Selected:
+            self._draw_selected(painter, box)
+        else:
+            style = QStyle.PrimitiveElement.PE_PanelItemViewItem
+            widget.style().drawPrimitive(style, option, painter, widget)
         self._draw_picture(painter, box, line.shown)
         text = QRectF(box.left() + _PICTURE.width() + 28, box.top() + 7, 0, 20)
         text.setRight(box.right() - 8)
@@ -209,6 +212,15 @@ class _Delegate(QStyledItemDelegate):
         if line.state:
             text.translate(0, 19)
             _text(painter, text, line.detail, theme.second, size=SMALL)
+
+    def _draw_selected(self, painter: QPainter, box: QRectF) -> None:
+        """A ground and a bar: panel and raised colour are one white in the light theme."""
+        theme = self._owner.theme
+        ground = theme.raised if theme.raised != theme.panel else theme.window
+        painter.fillRect(box, QColor(ground))
+        painter.fillRect(
+            QRectF(box.left(), box.top() + 8, 3, box.height() - 16), QColor(theme.action)
+        )
 
     def _draw_picture(self, painter: QPainter, box: QRectF, scan: Scan | None) -> None:
         left, top = box.left() + 16, box.top() + (box.height() - _PICTURE.height()) / 2

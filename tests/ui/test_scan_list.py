@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtWidgets import QApplication
@@ -15,9 +16,9 @@ from kdoct_desktop.domain.volume import Notice, OctVolume, Provenance, ScanPatte
 from kdoct_desktop.ui.enface_geometry import front_pixels, scan_lines
 from kdoct_desktop.ui.layer_lines import boundary_segments
 from kdoct_desktop.ui.main_window import MainWindow
-from kdoct_desktop.ui.theme import DARK
+from kdoct_desktop.ui.theme import DARK, THEMES
 from tests.ui.conftest import MakeWindow, both_eyes
-from tests.ui.fake_services import FakeServices
+from tests.ui.fake_services import Chosen, FakeServices
 from tests.ui.test_every_screen import check
 
 
@@ -205,3 +206,17 @@ def test_a_time_that_is_assumed_says_so(open_window: MakeWindow) -> None:
     }
     assert rows["Taken"] == ("2026-11-20", "")
     assert rows["Time"] == ("09:41", "assumed")
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_current_scan_is_seen_in_both_themes(open_window: MakeWindow, theme: str) -> None:
+    window = open_window(FakeServices(settings=Chosen(theme=theme)), opened=False)
+    window.show_analyses([both_eyes(), another()])
+    QApplication.processEvents()
+    scans = window.read.scans
+    image = scans.viewport().grab().toImage()
+    marked, other = (scans.visualItemRect(scans.item(row)) for row in (1, 2))
+
+    assert image.pixelColor(1, marked.center().y()) == QColor(THEMES[theme].action)
+    assert image.pixelColor(1, other.center().y()) != QColor(THEMES[theme].action)
+    assert image.pixelColor(8, marked.top() + 4) != image.pixelColor(8, other.top() + 4)
