@@ -30,7 +30,12 @@ from training.data.datasets import (
 from training.data.datasets.survey import Candidate, Importer, Note, Survey
 from training.data.manifest import Row
 from training.data.perceptual_hash import perceptual_hash
-from training.data.read_picture import picture_sha256, read_fundus, read_picture
+from training.data.read_picture import (
+    picture_sha256,
+    read_fundus,
+    read_outline,
+    read_picture,
+)
 from training.errors import TrainingError
 from training.events import Events, Silent
 
@@ -205,6 +210,8 @@ class _Work:
             try:
                 only = one.path in self._sole and one.frame == 0
                 picture = read_picture(self._root, one.path, None if only else one.frame)
+                if one.outline:
+                    read_outline(self._root, one.outline, picture.shape)
                 self._done.put(_row(one, picture_sha256(picture), perceptual_hash(picture)))
             except TrainingError as error:
                 self._done.put(error)

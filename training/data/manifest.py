@@ -11,7 +11,7 @@ from pathlib import Path
 from training.errors import TrainingError
 from training.files import write_whole
 
-SCHEMA = "# kdoct-manifest 1"
+SCHEMA = "# kdoct-manifest 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class Row:
         device: Name of the device; empty where unknown.
         part: The data set's own ``train``, ``val`` or ``test``; empty where it has none.
         fundus: Fundus photograph of the same eye, relative to the data folder; empty for none.
+        outline: Pictures of the same size, relative to the data folder and with ``|`` between
+            them, that are white where the lesion of the label is; empty where it was not outlined.
     """
 
     path: str
@@ -50,6 +52,7 @@ class Row:
     device: str = ""
     part: str = ""
     fundus: str = ""
+    outline: str = ""
 
     @property
     def name(self) -> str:

@@ -32,12 +32,15 @@ from training.data.npz_frames import NpzFrames
 from training.errors import TrainingError
 
 Grey = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 T = TypeVar("T")
 ARRAY_MARK = "::"
 """Between an npz file and the name of its array: ``octmnist_224.npz::train_images``."""
 
 _LIMITS = Limits()
 _SMALLEST = 16
+_HALF = 127
+"""Lighter than this is inside an outline."""
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"BM")
 _FUNDUS_MODES = {"L", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr"}
 
@@ -88,6 +91,30 @@ def read_fundus(root: Path, path: str) -> Grey:
             return np.array(image.convert("RGB"))
 
     return _guarded(path, read)
+
+
+def read_outline(root: Path, outline: str, shape: tuple[int, ...]) -> Mask:
+    """Where the lesion of a B-scan is: all that its outlines mark.
+
+    Args:
+        root: Data folder.
+        outline: Of a row of the manifest: pictures with ``|`` between them, white in the lesion.
+        shape: Of the B-scan (depth, ascan).
+
+    Returns:
+        Axes (depth, ascan).
+
+    Raises:
+        TrainingError: ``unreadable-file``, also where an outline is not of the B-scan's size.
+    """
+    marked = np.zeros(shape, dtype=np.bool_)
+    for path in outline.split("|"):
+        picture = read_picture(root, path, None)
+        if picture.shape != shape:
+            text = f"{path} cannot be used: it is not of the size of its B-scan."
+            raise TrainingError("unreadable-file", text)
+        marked |= picture > _HALF
+    return marked
 
 
 def picture_sha256(picture: Grey) -> str:

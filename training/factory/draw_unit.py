@@ -1,7 +1,6 @@
 """The pictures of one unit of the factory's data set: files, and one line of the table for each.
 
-The masks lie beside the pictures under ``masks/``: white where a lesion was drawn. No step of the
-pipeline looks at them.
+The outlines lie beside the pictures under ``outlines/``: white where a lesion was drawn.
 """
 
 from dataclasses import asdict, dataclass
@@ -22,7 +21,7 @@ from training.phantom import generate
 
 GENERATED = "generated"
 EMPTY = "empty"
-"""In place of a mask: it is known that there is no lesion."""
+"""In place of an outline: it is known that there is no lesion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ class Line:
 
     Attributes:
         kind: ``real``, ``painted``, ``view`` or ``phantom``.
-        mask: Picture of the lesions; `EMPTY`, or nothing where they were never outlined.
+        outline: Picture of the lesions; `EMPTY`, or nothing where they were never outlined.
         origin: The real picture that it comes from, as its manifest names it.
         licence: Of that picture, or `GENERATED`.
     """
@@ -47,13 +46,13 @@ class Line:
     bscan: str = ""
     volume_label: str = ""
     device: str = ""
-    mask: str = ""
+    outline: str = ""
     origin: str = ""
     licence: str = GENERATED
 
 
 def draw_unit(unit: Unit, amounts: Amounts, out: Path) -> list[dict[str, str]]:
-    """Write the pictures and masks of a unit.
+    """Write the pictures and outlines of a unit.
 
     Args:
         unit: What to draw.
@@ -82,12 +81,14 @@ def _real(unit: Unit, row: Row, amounts: Amounts, *, out: Path) -> list[Line]:
               "origin": row.path.name, "licence": row.licence}  # fmt: skip
     path = _write(out, f"{unit.key}/real.png", picture)
     lines = [Line(path=path, label=row.label, kind="real", eye=row.eye,
-                  mask=EMPTY if row.label == CLASSES[0] else "", **common)]  # fmt: skip
+                  outline=EMPTY if row.label == CLASSES[0] else "", **common)]  # fmt: skip
     lines += _painted(unit, picture, amounts, out=out, common=common) if unit.painted else []
     for index in range(unit.views):
         view = real_view(picture, unit.random(amounts.seed, 1, index))
         path = _write(out, f"{unit.key}/view-{index:04d}.png", view)
-        lines.append(Line(path=path, label=row.label, kind="view", mask=lines[0].mask, **common))
+        lines.append(
+            Line(path=path, label=row.label, kind="view", outline=lines[0].outline, **common)
+        )
     return lines
 
 
@@ -106,7 +107,7 @@ def _painted(
         painting, mask = paint_on(normal, label, rng)
         path = f"{unit.key}/painted-{index:04d}.png"
         lines.append(Line(path=_write(out, path, painting), label=label, kind="painted",
-                          mask=_write_mask(out, path, mask), **common))  # fmt: skip
+                          outline=_write_outline(out, path, mask), **common))  # fmt: skip
     return lines
 
 
@@ -121,14 +122,14 @@ def _eye(unit: Unit, amounts: Amounts, out: Path) -> list[Line]:
             path=_write(out, path, picture), dataset="phantoms", patient=unit.patient,
             label=phantom.labels[index], part=unit.part, kind="phantom", eye=eye, volume=eye,
             bscan=str(index), volume_label=unit.condition, device=phantom.spec.style,
-            mask=_write_mask(out, path, mask),
+            outline=_write_outline(out, path, mask),
         ))  # fmt: skip
     return lines
 
 
-def _write_mask(out: Path, path: str, mask: Mask) -> str:
+def _write_outline(out: Path, path: str, mask: Mask) -> str:
     white = np.where(mask, 255, 0).astype(np.uint8)
-    return _write(out, f"masks/{path}", white) if mask.any() else EMPTY
+    return _write(out, f"outlines/{path}", white) if mask.any() else EMPTY
 
 
 def _write(out: Path, path: str, picture: Grey) -> str:

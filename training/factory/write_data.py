@@ -1,4 +1,4 @@
-"""The factory's material as a data set that the pipeline reads: pictures, masks and ``labels.csv``.
+"""The factory's material as a data set for the pipeline: pictures, outlines and ``labels.csv``.
 
 What is drawn stays: each unit leaves a record when all of its files are on the disk, so the same
 command goes on after a kill and draws at most the unit again in which it was. The table is written
@@ -34,7 +34,7 @@ SCHEMA = 1
 SETTINGS = "factory-data.json"
 TABLE = "labels.csv"
 PICTURE_BYTES = 170_000
-"""Of a picture with its mask, as measured on painted (161 kB) and simulated ones (144 kB)."""
+"""Of a picture with its outline, as measured on painted (161 kB) and simulated ones (144 kB)."""
 
 Lines = list[dict[str, str]]
 
@@ -130,7 +130,7 @@ def _record(out: Path, unit: Unit) -> Lines | None:
     """The lines of a unit that is on the disk; None where it must be drawn."""
     with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
         lines: Lines = json.loads(_record_file(out, unit).read_text("utf-8"))["lines"]
-        files = [line[name] for line in lines for name in ("path", "mask")]
+        files = [line[name] for line in lines for name in ("path", "outline")]
         if all((out / file).is_file() for file in files if file not in ("", EMPTY)):
             return lines
     return None

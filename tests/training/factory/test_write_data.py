@@ -89,17 +89,17 @@ def test_only_what_may_ship_is_learned_from_and_each_line_states_its_licence(pla
         assert line["licence"] == expected
 
 
-def test_a_mask_shows_where_a_lesion_was_drawn(place: Place) -> None:
+def test_an_outline_shows_where_a_lesion_was_drawn(place: Place) -> None:
     for line in place.lines:
-        if line["mask"] in ("", "empty"):
+        if line["outline"] in ("", "empty"):
             assert line["label"] == "NORMAL" or line["kind"] in ("real", "view")
             continue
-        mask = read_picture(place.out, line["mask"])
+        mask = read_picture(place.out, line["outline"])
         assert mask.shape == read_picture(place.out, line["path"]).shape
         assert set(mask.ravel().tolist()) == {0, 255}
     drawn = [line for line in place.lines if line["kind"] == "painted"]
-    assert any(line["mask"].startswith("masks/") for line in drawn)
-    assert all(line["mask"] == "empty" for line in drawn if line["label"] == "NORMAL")
+    assert any(line["outline"].startswith("outlines/") for line in drawn)
+    assert all(line["outline"] == "empty" for line in drawn if line["label"] == "NORMAL")
 
 
 def test_an_eye_has_the_class_of_its_volume_and_labels_of_its_own_bscans(place: Place) -> None:
@@ -144,7 +144,7 @@ def test_another_seed_gives_other_pictures_and_no_folder_holds_two(
     made = write_factory_data(tmp_path / "a", place.bscans, other, events=Silent(), workers=1)
     assert made.pictures["painted"] == 24
     same = set(content(tmp_path / "a")) & set(content(place.out))
-    painted = [name for name in same if "/painted-" in name and not name.startswith("masks/")]
+    painted = [name for name in same if "/painted-" in name and not name.startswith("outlines/")]
     assert painted
     for name in painted:
         assert (tmp_path / "a" / name).read_bytes() != (place.out / name).read_bytes()

@@ -42,7 +42,7 @@ def test_the_order_of_import_does_not_change_the_hash(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "path,frame\n", "# kdoct-manifest 2\n", "# kdoct-manifest 1\nx\n"]
+    "text", ["", "path,frame\n", "# kdoct-manifest 1\n", "# kdoct-manifest 2\nx\n"]
 )
 def test_another_file_is_no_manifest(tmp_path: Path, text: str) -> None:
     (tmp_path / "m.csv").write_text(text, "utf-8")

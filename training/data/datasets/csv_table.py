@@ -3,7 +3,7 @@
 The options ``path, label, patient`` … name the columns of these fields; without an option a column
 of the field's own name is taken. ``set.FIELD=value`` gives a field the same value everywhere, and
 ``where.COLUMN=value`` (several with ``|`` between) keeps the lines with that value: one data set
-out of several.
+out of several. ``outline`` may name several columns with ``|`` between: the lesions of each kind.
 """
 
 from dataclasses import dataclass, replace
@@ -28,7 +28,10 @@ NEEDED = ("path", "label", "patient")
 FIELDS = (
     *NEEDED,
     *("frame", "dataset", "eye", "volume", "bscan", "volume_label", "device", "part", "fundus"),
+    "outline",
 )
+NOTHING = "empty"
+"""In place of an outline: somebody looked, and there is nothing to outline."""
 OPTIONS = {
     "table": "the CSV file, relative to the data folder",
     **{field: f"column of {field}" for field in FIELDS},
@@ -46,7 +49,7 @@ class _Columns:
     """Where the fields come from: a column, or the same value everywhere.
 
     Attributes:
-        columns: Column of each field that has one.
+        columns: Column of each field that has one; of outlines the columns, with ``|`` between.
         values: Fields that are the same in every line.
         salt: Goes into the hashes of patients; None where their identifiers stay as they are.
     """
@@ -60,6 +63,14 @@ class _Columns:
         if field in self.values:
             return self.values[field]
         return line.cells[self.columns[field]] if field in self.columns else ""
+
+    def outlines(self, line: Line) -> list[str]:
+        """The pictures of outlined lesions that a line names."""
+        if "outline" in self.values or "outline" not in self.columns:
+            found = [self.value(line, "outline")]
+        else:
+            found = [line.cells[name] for name in self.columns["outline"].split("|")]
+        return [_slashes(one) for one in found if one not in ("", NOTHING)]
 
 
 def read(survey: Survey) -> list[Candidate]:
@@ -98,7 +109,9 @@ def _columns(survey: Survey, table: Table) -> _Columns:
         raise TrainingError("bad-option", "These fields are not known.", wrong)
     found: dict[str, str] = {}
     for field in FIELDS:
-        if field in survey.options:
+        if field in survey.options and field == "outline":
+            found[field] = "|".join(table.need(*survey.options[field].split("|")))
+        elif field in survey.options:
             (found[field],) = table.need(survey.options[field])
         elif (same := table.column(field)) is not None:
             found[field] = same
@@ -149,7 +162,7 @@ def _candidate(survey: Survey, columns: _Columns, line: Line) -> Candidate | Non
 
 def _filled(survey: Survey, columns: _Columns, line: Line, one: Candidate) -> Candidate | None:
     """The candidate with what the line says of eye, patient and label."""
-    fundus = _slashes(columns.value(line, "fundus"))
+    fundus, outlines = _slashes(columns.value(line, "fundus")), columns.outlines(line)
     person = identifier(columns.value(line, "patient"))
     wrong = _wrong(survey, columns, line)
     if wrong:
@@ -158,8 +171,11 @@ def _filled(survey: Survey, columns: _Columns, line: Line, one: Candidate) -> Ca
     if not person:
         survey.no_patient(one.path, f"{line.where} names no patient")
         return None
-    if fundus and (reason := survey.inside(fundus)) is not None:
-        survey.unreadable(_shown(fundus), f"{reason} ({line.where})")
+    beside = [*([fundus] if fundus else []), *outlines]
+    absent = [(file, reason) for file in beside if (reason := survey.inside(file)) is not None]
+    for file, reason in absent:
+        survey.unreadable(_shown(file), f"{reason} ({line.where})")
+    if absent:
         return None
     if columns.salt is not None:
         person = pseudonym(person, columns.salt)
@@ -175,6 +191,7 @@ def _filled(survey: Survey, columns: _Columns, line: Line, one: Candidate) -> Ca
         device=columns.value(line, "device"),
         part=columns.value(line, "part").lower(),
         fundus=fundus,
+        outline="|".join(outlines),
     )
 
 

@@ -30,6 +30,7 @@ class Candidate:
     device: str = ""
     part: str = ""
     fundus: str = ""
+    outline: str = ""
 
 
 @dataclass(frozen=True, slots=True)
