@@ -22,6 +22,8 @@ def check(config: Config) -> None:
     mixes = config.student.mixup or config.student.cutmix
     if mixes and config.distill.soft_targets == "offline":
         raise config_problem("student.mixup needs soft targets of the mixed view (online)")
+    if mixes and config.distill.outline_weight:
+        raise config_problem("distill.outline_weight needs views that student.mixup does not mix")
     _distill(config.distill)
     _data(config)
     _choice("compute.accelerator", config.compute.accelerator, ("auto", "cpu", "cuda"))
@@ -89,8 +91,8 @@ def _distill(distill: DistillConfig) -> None:
     _choice("distill.hard_class_weights", distill.hard_class_weights, ("balanced", "none"))
     if distill.temperature <= 0.0:
         raise config_problem("distill.temperature must be more than 0")
-    if min(distill.soft_weight, distill.hard_weight) < 0.0:
-        raise config_problem("distill.soft_weight and hard_weight must not be negative")
+    if min(distill.soft_weight, distill.hard_weight, distill.outline_weight) < 0.0:
+        raise config_problem("the weights of distill must not be negative")
     if distill.soft_weight + distill.hard_weight <= 0.0:
         raise config_problem("distill.soft_weight and hard_weight are both 0")
     if not 0.0 <= distill.warn_below <= distill.gate <= 1.0:

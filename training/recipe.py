@@ -130,6 +130,8 @@ class DistillConfig:
             (its answers to the plain views, computed once).
         gate: Smallest validation accuracy of a teacher that may teach.
         warn_below: Below this the teacher or the data is broken.
+        outline_weight: Of the term that draws the student's evidence for the labelled disease into
+            its outline, on B-scans whose lesion is outlined in the manifest; 0 is off.
         waiver: Why a teacher below the gate may teach all the same; goes onto the model card.
     """
 
@@ -138,6 +140,7 @@ class DistillConfig:
     hard_weight: float = 0.3
     hard_class_weights: str = "none"
     soft_targets: str = "online"
+    outline_weight: float = 0.0
     gate: float = 0.90
     warn_below: float = 0.85
     waiver: str = ""

@@ -89,6 +89,11 @@ def test_a_missing_key_and_a_wrong_type_are_named() -> None:
             {"student": {"mixup": 0.2}, "distill": {"soft_targets": "offline"}},
             "student.mixup needs",
         ),
+        (
+            {"student": {"mixup": 0.2}, "distill": {"outline_weight": 0.1}},
+            "distill.outline_weight needs",
+        ),
+        ({"distill": {"outline_weight": -0.1}}, "must not be negative"),
         ({"teacher": {"freeze_epochs": 150}}, "leaves no epoch"),
         ({"teacher": {"loss": "hinge"}}, "teacher.loss must be one of"),
         ({"distill": {"temperature": 0.0}}, "distill.temperature"),

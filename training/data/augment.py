@@ -23,6 +23,7 @@ from kdoct_desktop.inference.grey_levels import Grey, histogram, quantile
 from training.recipe import AugmentConfig
 
 Matrix = NDArray[np.float64]
+Outline = NDArray[np.bool_]
 
 OPERATIONS = ("brightness", "contrast", "sharpness", "rotate", "translate-x", "translate-y")
 """Of RandAugment, as far as they act on a grey picture."""
@@ -140,6 +141,32 @@ def apply_view(picture: Grey, size: tuple[int, int], view: View) -> Grey:
         top, bottom, left, right = view.erase
         result[top:bottom, left:right] = ERASED
     return result
+
+
+def apply_to_outline(outline: Outline, size: tuple[int, int], view: View) -> Outline:
+    """What a drawn view shows of an outline; what is erased or moved out of it is gone.
+
+    Args:
+        outline: Axes (row, column), of the size of the enlarged picture.
+        size: Rows and columns of the view.
+        view: As drawn for the picture.
+
+    Returns:
+        Axes (row, column) of the view, an array of its own.
+    """
+    moved = cv2.warpAffine(
+        outline.astype(np.uint8),
+        _matrix(size, view),
+        (size[1], size[0]),
+        flags=cv2.INTER_NEAREST,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=0,
+    )
+    shown = np.asarray(moved, dtype=np.bool_)
+    if view.erase is not None:
+        top, bottom, left, right = view.erase
+        shown[top:bottom, left:right] = False
+    return shown
 
 
 def background(picture: Grey) -> int:

@@ -22,6 +22,7 @@ from training.data.augment import apply_view, draw_view
 from training.data.cache_build import usable_cores
 from training.data.fundus import FundusPictures
 from training.data.manifest import Row
+from training.data.outlines import Outlines
 from training.data.select_rows import UNLABELLED
 from training.errors import TrainingError
 from training.recipe import NetworkConfig
@@ -65,6 +66,8 @@ class Batch:
         rows: int64 index of each B-scan among the rows of the data.
         weights: float32; 1, or 0 for a filler that only keeps processes in step.
         fundus: uint8 fundus photographs, axes (B-scan, row, column, channel); None without.
+        outlines: Where the lesions are in the views, axes (B-scan, row, column), nothing where a
+            B-scan has no outline; None where they were not asked for.
     """
 
     units: NDArray[np.uint8] | NDArray[np.float32]
@@ -72,6 +75,7 @@ class Batch:
     rows: NDArray[np.int64]
     weights: NDArray[np.float32]
     fundus: NDArray[np.uint8] | None
+    outlines: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +112,7 @@ class TrainingBatches:
     def __init__(
         self, cache: Pictures, rows: Sequence[Row], labels: NDArray[np.int64], *,
         network: NetworkConfig, size: tuple[int, int], compute: ComputeConfig, root: Path,
-        rank: int = 0, world: int = 1, fundus: bool | None = None,
+        rank: int = 0, world: int = 1, fundus: bool | None = None, outlines: Outlines | None = None,
     ) -> None:  # fmt: skip
         """Prepare the epochs.
 
@@ -123,6 +127,7 @@ class TrainingBatches:
             rank: Of this process, from 0.
             world: Number of processes.
             fundus: Whether batches hold photographs; None: where the network has a fundus model.
+            outlines: Of the rows, for batches that hold them.
 
         Raises:
             TrainingError: ``no-data`` without rows; ``missing-fundus``; ``not-in-cache``.
@@ -138,6 +143,7 @@ class TrainingBatches:
         self._threads = compute.loader_threads or usable_cores()
         wanted = bool(network.fundus_model) if fundus is None else fundus
         self._fundus = FundusPictures(root, rows, size) if wanted else None
+        self._outlines = outlines
         self._step_size = network.batch * network.accumulation * world
         self.steps_per_epoch = -(-len(rows) // self._step_size)
 
@@ -200,6 +206,7 @@ class TrainingBatches:
             rows=share.rows,
             weights=np.full(count, share.weight, dtype=np.float32),
             fundus=np.empty((count, *self._size, 3), dtype=np.uint8) if self._fundus else None,
+            outlines=np.empty((count, *self._size), dtype=np.bool_) if self._outlines else None,
         )
 
     def _fill(self, batch: Batch, at: int, *, epoch: int) -> None:
@@ -212,6 +219,8 @@ class TrainingBatches:
         if self._fundus is not None and batch.fundus is not None:
             strength = self._network.augment.strength
             batch.fundus[at] = self._fundus.varied(row, flip=view.flip, strength=strength, rng=rng)
+        if self._outlines is not None and batch.outlines is not None:
+            batch.outlines[at] = self._outlines.varied(row, self._size, view)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

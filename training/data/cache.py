@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from kdoct_desktop.domain.heatmap import Box
 from kdoct_desktop.inference.preprocess import InputSpec, preprocessing_hash
 from training.data.cache_block import Block, Sizes, open_block
 from training.data.cache_build import Builder, Index
@@ -62,6 +63,11 @@ class Cache:
         path, slot = self._places[row_index]
         stored = self._block(path).exact[slot].astype(np.float32)
         return np.asarray(stored / np.float32(65535.0), dtype=np.float32)
+
+    def box(self, row_index: int) -> Box:
+        """The part of the B-scan that its pictures show, see `unit_pictures`."""
+        path, slot = self._places[row_index]
+        return self._block(path).boxes[slot]
 
     def positions(self, rows: Sequence[Row]) -> NDArray[np.int64]:
         """Row indices, in the sense of this cache, of some of its B-scans.
@@ -116,4 +122,4 @@ def open_cache(
 def cache_name(spec: InputSpec, enlarged: tuple[int, int]) -> str:
     """Folder name: format, preprocessing and sizes."""
     sizes = f"{spec.height}x{spec.width}-{enlarged[0]}x{enlarged[1]}"
-    return f"v1-{preprocessing_hash(spec)[:16]}-{sizes}"
+    return f"v2-{preprocessing_hash(spec)[:16]}-{sizes}"

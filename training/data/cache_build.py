@@ -22,7 +22,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 
 from kdoct_desktop.inference.preprocess import InputSpec, unit_pictures
-from training.data.cache_block import SUFFIX, Pair, Sizes, draft_of, read_keys, write_block
+from training.data.cache_block import SUFFIX, Made, Sizes, draft_of, read_keys, write_block
 from training.data.manifest import Row
 from training.data.read_picture import picture_sha256, read_picture
 from training.errors import TrainingError
@@ -158,7 +158,7 @@ class Builder:
             for future in futures:
                 future.cancel()
 
-    def _made(self, futures: deque[Future[list[Pair | _Problem]]]) -> Iterator[Pair | None]:
+    def _made(self, futures: deque[Future[list[Made | _Problem]]]) -> Iterator[Made | None]:
         """Pictures in order; problems are kept aside. A run's memory is given up once taken."""
         while futures:
             for made in futures.popleft().result():
@@ -170,22 +170,23 @@ class Builder:
                     yield made
             self._tell()
 
-    def _make(self, run: list[Row]) -> list[Pair | _Problem]:
+    def _make(self, run: list[Row]) -> list[Made | _Problem]:
         return [self._make_one(row) for row in run]
 
-    def _make_one(self, row: Row) -> Pair | _Problem:
+    def _make_one(self, row: Row) -> Made | _Problem:
         try:
             picture = read_picture(self._root, row.path, row.frame)
         except TrainingError as error:
             return _Problem(error.code, error.message)
         if picture_sha256(picture) != row.sha256:
             return _Problem("changed-file", f"{row.name} is not what it was in the manifest.")
-        (large, exact), _ = unit_pictures(
+        (large, exact), box = unit_pictures(
             picture, self._spec, [self._sizes.enlarged, self._sizes.exact]
         )
-        return (
+        return Made(
             np.floor(large * np.float32(255.0) + np.float32(0.5)).astype(np.uint8),
             np.floor(exact.astype(np.float64) * 65535.0 + 0.5).astype(np.uint16),
+            box,
         )
 
     def _missing(self, rows: Sequence[Row]) -> list[Row]:

@@ -93,13 +93,14 @@ def read_fundus(root: Path, path: str) -> Grey:
     return _guarded(path, read)
 
 
-def read_outline(root: Path, outline: str, shape: tuple[int, ...]) -> Mask:
+def read_outline(root: Path, outline: str, shape: tuple[int, ...] | None = None) -> Mask:
     """Where the lesion of a B-scan is: all that its outlines mark.
 
     Args:
         root: Data folder.
         outline: Of a row of the manifest: pictures with ``|`` between them, white in the lesion.
-        shape: Of the B-scan (depth, ascan).
+        shape: Of the B-scan (depth, ascan); None believes the first outline, as was checked when
+            the manifest was written.
 
     Returns:
         Axes (depth, ascan).
@@ -107,14 +108,15 @@ def read_outline(root: Path, outline: str, shape: tuple[int, ...]) -> Mask:
     Raises:
         TrainingError: ``unreadable-file``, also where an outline is not of the B-scan's size.
     """
-    marked = np.zeros(shape, dtype=np.bool_)
+    marks = []
     for path in outline.split("|"):
         picture = read_picture(root, path, None)
+        shape = shape or picture.shape
         if picture.shape != shape:
             text = f"{path} cannot be used: it is not of the size of its B-scan."
             raise TrainingError("unreadable-file", text)
-        marked |= picture > _HALF
-    return marked
+        marks.append(picture > _HALF)
+    return np.asarray(np.logical_or.reduce(marks), dtype=np.bool_)
 
 
 def picture_sha256(picture: Grey) -> str:

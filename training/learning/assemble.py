@@ -16,6 +16,7 @@ from kdoct_desktop.inference.preprocess import preprocessing_hash
 from training.config import Config, plain
 from training.data.batches import Batch, TrainingBatches, plain_batches
 from training.data.cache import Cache
+from training.data.outlines import Outlines
 from training.events import Events, Silent
 from training.learning.averaging import Average
 from training.learning.compiling import compiled
@@ -122,6 +123,7 @@ def make_fit(
             parts.train, data.train.rows, data.train.labels, network=parts.network,
             size=(spec.height, spec.width), compute=config.compute, root=data.root,
             rank=fabric.global_rank, world=fabric.world_size, fundus=_sees_fundus(parts),
+            outlines=_outlines(parts),
         ),
         validation=ValidationSet(
             lambda: _validation_batches(parts, fabric), device=fabric.device, scale=scale,
@@ -191,6 +193,13 @@ def _sees_fundus(parts: Parts) -> bool:
         return bool(parts.network.fundus_model)
     online = parts.config.distill.soft_targets == "online"
     return online and bool(parts.config.teacher.fundus_model)
+
+
+def _outlines(parts: Parts) -> Outlines | None:
+    """Outlines for a student whose loss looks at them."""
+    if parts.role == "teacher" or not parts.config.distill.outline_weight:
+        return None
+    return Outlines(parts.data.root, parts.data.train.rows, parts.train)
 
 
 def _validation_batches(parts: Parts, fabric: Fabric) -> Iterator[Batch]:

@@ -7,6 +7,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
+from kdoct_desktop.domain.finding import NORMAL
 from training.config import Config
 from training.data.batches import plain_batches
 from training.errors import TrainingError
@@ -56,7 +57,7 @@ def distill_student(
                            events=events, fabric=fabric)  # fmt: skip
         task = DistillTask(
             config.distill, config.student, weights.to(fabric.device),
-            _soft_targets(teacher, parts, fabric, events),
+            _soft_targets(teacher, parts, fabric, events), normal=codes.index(NORMAL),
         )  # fmt: skip
         return make_fit(parts, network, initial, task=task, fabric=fabric, events=events).run()
 

@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from training.data.batches import UNLABELLED
 from training.errors import TrainingError
 
+_LEAST_INSIDE = 1e-4
+
 
 def focal_terms(logits: Tensor, labels: Tensor, *, alpha: Tensor, gamma: float) -> Tensor:
     """Focal loss (Lin et al. 2017): ``-alpha_y (1 - p_y)^gamma log p_y`` with alpha outside p.
@@ -81,6 +83,33 @@ def soft_terms(student_logits: Tensor, teacher_logits: Tensor, temperature: floa
         teacher = torch.log_softmax(full(teacher_logits).detach().clone() / temperature, dim=1)
         student = torch.log_softmax(full(student_logits) / temperature, dim=1)
         return temperature**2 * (teacher.exp() * (teacher - student)).sum(dim=1)
+
+
+def outline_terms(cam: Tensor, labels: Tensor, outlines: Tensor, *, normal: int) -> Tensor:
+    """How little of the evidence for the labelled disease lies in the outlined lesion.
+
+    The map of the labelled class, as a softmax over its cells, is a distribution over places; the
+    term is ``-log`` of its share in cells that the outline touches. A softmax does not feel a
+    constant, so the gradient sums to zero over the cells: it moves evidence, and leaves the logit,
+    which is the mean of the map. The term is 0 for a B-scan that is normal, unlabelled, or without
+    an outline in the view.
+
+    Args:
+        cam: Activation maps (n, class, row, column).
+        labels: int64 (n).
+        outlines: bool (n, row, column) of the pictures.
+        normal: Index of the class that is no disease.
+
+    Returns:
+        Terms (n).
+    """
+    with torch.autocast(cam.device.type, enabled=False):
+        own = full(cam)[torch.arange(len(labels)), labels.clamp_min(0)]
+        touched = nn.functional.adaptive_max_pool2d(outlines[:, None].to(own), own.shape[1:])[:, 0]
+        places = torch.softmax(own.flatten(1), dim=1)
+        inside = (places * touched.flatten(1)).sum(dim=1)
+        counts = (labels != UNLABELLED) & (labels != normal) & outlines.any(dim=2).any(dim=1)
+        return torch.where(counts, -torch.log(inside.clamp_min(_LEAST_INSIDE)), 0.0)
 
 
 def label_weights(labels: Tensor, alpha: Tensor) -> Tensor:

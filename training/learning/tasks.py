@@ -6,7 +6,7 @@ the shares is then the same however the step is spread.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.data.batches import UNLABELLED, Batch, Step
-from training.learning.losses import cross_entropy_terms, focal_terms, soft_terms
+from training.learning.losses import (
+    cross_entropy_terms,
+    focal_terms,
+    outline_terms,
+    soft_terms,
+)
 from training.learning.mixing import Mixed
 from training.recipe import DistillConfig, NetworkConfig
 
@@ -34,6 +39,7 @@ class Inputs:
         weights: float32; 0 for fillers.
         rows: int64 positions among the training rows, on the CPU.
         mix: How the pictures were mixed; None where they were not.
+        outlines: Where the lesions are, axes (B-scan, row, column); None where not asked for.
     """
 
     pictures: Tensor
@@ -42,6 +48,7 @@ class Inputs:
     weights: Tensor
     rows: NDArray[np.int64]
     mix: Mixed | None = None
+    outlines: Tensor | None = None
 
 
 class Task(Protocol):
@@ -84,9 +91,10 @@ class SupervisedTask:
 
 
 class DistillTask:
-    """``soft_weight * T^2 * KL(teacher || student) + hard_weight * CE``.
+    """``soft_weight * T^2 * KL(teacher || student) + hard_weight * CE + outline_weight * outside``.
 
-    The soft term is a mean over every B-scan of a step, the hard term over its labelled ones.
+    The soft and the last term are means over every B-scan of a step, the hard term over its
+    labelled ones.
     """
 
     def __init__(
@@ -95,7 +103,19 @@ class DistillTask:
         student: NetworkConfig,
         alpha: Tensor,
         soft: "SoftTargets | None",
+        *,
+        normal: int = 0,
     ) -> None:
+        """Put the loss together.
+
+        Args:
+            distill: Weights and temperature.
+            student: Its smoothing.
+            alpha: Weight of each class in the hard term.
+            soft: Where the teacher's answers come from; None without a teacher.
+            normal: Index of the class that is no disease.
+        """
+        self._normal = normal
         self._distill = distill
         self._student = student
         self._alpha = alpha
@@ -103,7 +123,8 @@ class DistillTask:
 
     def share(self, network: nn.Module, inputs: Inputs, step: Step) -> tuple[Tensor, Tensor]:
         """See `Task`."""
-        logits = logits_of(network, replace(inputs, fundus=None))  # the student sees OCT alone
+        answer = network(inputs.pictures)  # the student sees OCT alone
+        logits = answer[0].float()
         loss = logits.sum() * 0.0
         if self._soft is not None and self._distill.soft_weight:
             theirs = self._soft.logits(inputs)
@@ -120,6 +141,11 @@ class DistillTask:
 
             hard = (labelled_terms(one, inputs) * inputs.weights).sum()
             loss = loss + self._distill.hard_weight * hard / alpha_sum(self._alpha, step)
+        if self._distill.outline_weight and inputs.outlines is not None:
+            outside = outline_terms(answer[1], inputs.labels, inputs.outlines, normal=self._normal)
+            loss = loss + self._distill.outline_weight * (outside * inputs.weights).sum() / len(
+                step.labels
+            )
         return loss, logits
 
 
@@ -211,4 +237,5 @@ def to_inputs(
         pictures = pictures.contiguous(memory_format=torch.channels_last)
     labels = torch.from_numpy(batch.labels).to(device)
     weights = torch.from_numpy(batch.weights).to(device)
-    return Inputs(pictures, fundus, labels, weights, batch.rows)
+    outlines = None if batch.outlines is None else torch.from_numpy(batch.outlines).to(device)
+    return Inputs(pictures, fundus, labels, weights, batch.rows, outlines=outlines)

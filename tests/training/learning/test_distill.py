@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 import torch
 
+from kdoct_desktop.inference.preprocess import preprocess
 from tests.training.tensors import tensors_sha256
 from tests.training.tiny_run import TINY, hand_split, tiny_config, tiny_fold, tiny_run, write_data
 from training.config import make_config
 from training.data.manifest import write_manifest
+from training.data.read_picture import read_picture
 from training.errors import TrainingError
 from training.events import Silent
 from training.learning.distill import distill_student
@@ -190,11 +193,64 @@ def test_hidden_labels_still_teach_through_the_soft_targets(taught: Run, tmp_pat
     assert json.loads(log[0])["seen"] == len(data.train.labels)
 
 
+def share_inside(run: Run) -> float:
+    """Share of the evidence for the disease in the lowest row of cells, over training rows."""
+    student = load_best(run.folder.best(0, "student")).network.eval()
+    data = tiny_fold(run)
+    found = []
+    for row, label in zip(data.train.rows, data.train.labels.tolist(), strict=True):
+        if not row.outline:
+            continue
+        inputs = preprocess(read_picture(data.root, row.path), run.config.input.spec)[0]
+        with torch.inference_mode():
+            cam = student(torch.from_numpy(inputs)[None])[1][0, label]
+        places = torch.softmax(cam.flatten(), dim=0).reshape(cam.shape)
+        found.append(float(places[-1].sum()))
+    return float(np.mean(found))
+
+
+def with_outlines(run: Run, place: Path) -> Run:
+    """The lowest tissue of every B-scan of a disease is outlined."""
+    root, rows = run.root, []
+    for row in run.manifest.rows:
+        picture = read_picture(root, row.path)
+        outline = np.zeros_like(picture)
+        top, bottom, *_ = preprocess(picture, run.config.input.spec)[1]
+        outline[bottom - (bottom - top) // 4 : bottom] = 255
+        name = f"outline-{row.path.replace('/', '-')}"
+        cv2.imwrite(str(root / name), outline)
+        rows.append(replace(row, outline=name if row.label != "NORMAL" else ""))
+    manifest = write_manifest(place / "outlined.csv", rows)
+    save_split(place / "outlined.json", hand_split(manifest))
+    return create_run(
+        place / "outlined", run.config, root=root, manifest_file=place / "outlined.csv",
+        cache=None, split_file=place / "outlined.json", events=Silent(),
+    )  # fmt: skip
+
+
+def test_the_outline_draws_the_evidence_into_the_lesion(tmp_path: Path) -> None:
+    alone = {"soft_weight": 0.0, "hard_weight": 1.0}
+    shares = []
+    for weight in (0.0, 5.0):
+        config = tiny_config(distill={**alone, "outline_weight": weight}, student={"epochs": 12, "warmup_epochs": 1, "ema": 0.0, "swa_start": -1},
+                             input={"height": 96, "width": 96})  # fmt: skip
+        place = tmp_path / f"{weight}"
+        run = with_outlines(tiny_run(place, config), place)
+        distil(run)
+        shares.append(share_inside(run))
+    assert shares[1] > shares[0] + 0.1
+
+
+def test_a_loss_that_wants_outlines_refuses_data_without(tmp_path: Path) -> None:
+    alone = {"soft_weight": 0.0, "hard_weight": 1.0, "outline_weight": 0.1}
+    with pytest.raises(TrainingError) as raised:
+        distil(tiny_run(tmp_path, tiny_config(distill=alone)))
+    assert raised.value.code == "missing-outlines"
+
+
 @pytest.fixture
 def two_modalities(tmp_path: Path) -> Run:
     """The tiny data with a fundus photograph beside each B-scan."""
-    from dataclasses import replace
-
     manifest = write_data(tmp_path / "data")
     colour = {"NORMAL": (20, 60, 120), "DRUSEN": (60, 200, 200), "CNV": (20, 20, 220)}
     for label, value in colour.items():

@@ -13,6 +13,7 @@ from training.learning.losses import (
     cross_entropy_terms,
     focal_terms,
     label_weights,
+    outline_terms,
     soft_terms,
 )
 
@@ -184,3 +185,37 @@ def test_an_empty_class_is_refused_with_its_number() -> None:
         class_weights(np.array([0, 0, 2]), 4, "balanced")
     assert refused.value.code == "empty-class"
     assert refused.value.details == ("class 1", "class 3")
+
+
+def marked(*cells: tuple[int, int]) -> torch.Tensor:
+    """An outline of one pixel in each of these cells of a 2 x 2 map over 8 x 8 pixels."""
+    outline = torch.zeros(1, 8, 8, dtype=torch.bool)
+    for row, column in cells:
+        outline[0, 4 * row + 1, 4 * column + 2] = True
+    return outline
+
+
+def test_evidence_outside_the_outline_costs_what_its_share_says() -> None:
+    # softmax (0, ln 2, ln 3, ln 4) = (1, 2, 3, 4) / 10
+    places = torch.log(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    cam = torch.stack([torch.zeros(2, 2), places])[None]
+    disease = torch.tensor([1])
+    for cells, share in (([(0, 1)], 0.2), ([(1, 1)], 0.4), ([(0, 1), (1, 0)], 0.5)):
+        term = outline_terms(cam, disease, marked(*cells), normal=0)
+        assert float(term) == pytest.approx(-math.log(share), abs=1e-6)
+    for label, outline in ((0, marked((0, 1))), (UNLABELLED, marked((0, 1))), (1, marked())):
+        term = outline_terms(cam, torch.tensor([label]), outline, normal=0)
+        assert float(term) == 0.0
+
+
+def test_the_outline_moves_evidence_and_leaves_the_logit() -> None:
+    torch.manual_seed(3)
+    cam = torch.randn(2, 3, 2, 2, dtype=torch.float64, requires_grad=True)
+    labels, outlines = torch.tensor([2, 1]), torch.cat([marked((0, 0)), marked()])
+    assert torch.autograd.gradcheck(
+        lambda maps: outline_terms(maps, labels, outlines, normal=0), (cam,)
+    )
+    (slope,) = torch.autograd.grad(outline_terms(cam, labels, outlines, normal=0).sum(), cam)
+    assert torch.allclose(slope.sum(dim=(2, 3)), torch.zeros(2, 3, dtype=torch.float64))
+    assert float(slope[0, 2, 0, 0]) < 0.0 < float(slope[0, 2, 1, 1])
+    assert bool((slope[1] == 0.0).all())
