@@ -30,6 +30,7 @@ from training.measure.gather import (
     settings_of,
 )
 from training.measure.metrics import table_of
+from training.measure.pointing_game import pointing_game
 from training.measure.predicting import ask, stored_answers, views_of
 from training.measure.scoring import Scored, choose_operating, measured, score
 from training.measure.thresholds import Operating
@@ -182,7 +183,7 @@ class _Role:
             one = old["roles"][self._role]
             now = (faithful, settings_of(self._config), self._model.facts["weights_sha256"])
             then = (old["faithful"], old["settings"], one["model"]["weights_sha256"])
-            kept = {name: one[name] for name in ("unlike", "faithfulness")}
+            kept = {name: one[name] for name in ("unlike", "faithfulness", "pointing")}
         except (KeyError, TypeError):
             return None
         return kept if now == then else None
@@ -190,7 +191,7 @@ class _Role:
     def _evidence(
         self, held: Held, logits: NDArray[np.float32], operating: Operating, faithful: int
     ) -> dict[str, Any]:
-        """What the student does with classes it was not taught, and how faithful its maps are."""
+        """What the student does with classes it was not taught, and what its maps are worth."""
         config, network = self._config, self._model.network
         strange = left_out_rows(self._manifest.rows, config, self._split.folds[self._fold])
         return {
@@ -199,6 +200,9 @@ class _Role:
                 network, config, self._root, held.test.rows, held.test.labels,
                 logits.argmax(axis=1), temperature=operating.temperature, most=faithful,
                 device=self._device,
+            ),
+            "pointing": pointing_game(
+                network, config, self._root, held.test.rows, held.test.labels, device=self._device
             ),
         }  # fmt: skip
 

@@ -8,6 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from training.measure.summary_evidence import (
+    faithfulness_table,
+    pointing_table,
+    unlike_table,
+)
 from training.measure.summary_tables import (
     VIEWS,
     Measured,
@@ -15,13 +20,11 @@ from training.measure.summary_tables import (
     anchor_table,
     calibration_table,
     class_table,
-    evidence_table,
     fold_table,
     main_table,
     measured_tables,
     operating_table,
     paired_table,
-    unlike_table,
 )
 from training.run_folder import ROLES
 
@@ -230,7 +233,7 @@ def _left_out(one: Measured, level: str) -> Text:
 
 
 def _evidence(report: dict[str, Any]) -> list[Block | None]:
-    return [unlike_table(report), evidence_table(report)]
+    return [unlike_table(report), faithfulness_table(report), pointing_table(report)]
 
 
 def _anchors(report: dict[str, Any]) -> list[Block | None]:

@@ -96,7 +96,7 @@ def _tests(fold: dict[str, Any], role: str) -> dict[str, Any]:
     return tests
 
 
-def _filled(report: dict[str, Any], name: str) -> list[Measured]:
+def filled(report: dict[str, Any], name: str) -> list[Measured]:
     """Tables of B-scans that hold something."""
     return [one for one in measured_tables(report, name, "bscan") if one.table["n"]]
 
@@ -204,7 +204,7 @@ def class_table(report: dict[str, Any], name: str) -> Table | None:
     """Every class and network."""
     rows = []
     for code in report["classes"]:
-        for one in _filled(report, name):
+        for one in filled(report, name):
             entry = one.table["classes"][code]
             cells = [percent(entry[key]) for key in ("recall", "specificity", "precision")]
             count = f"{entry['n']} / {entry['patients']}"
@@ -216,7 +216,7 @@ def class_table(report: dict[str, Any], name: str) -> Table | None:
 def calibration_table(report: dict[str, Any]) -> Table | None:
     """Calibration before and after."""
     rows = []
-    for one in _filled(report, report["primary"]):
+    for one in filled(report, report["primary"]):
         made = one.table["calibration"]
         temperatures = [fold["roles"][one.role]["operating"]["temperature"] for fold in one.folds]
         keys = ("ece_before", "ece_after", "log_loss_before", "log_loss_after")
@@ -229,7 +229,7 @@ def calibration_table(report: dict[str, Any]) -> Table | None:
 def operating_table(report: dict[str, Any], name: str) -> Table | None:
     """Sensitivity and specificity at the thresholds that validation chose."""
     rows = []
-    for one in _filled(report, name):
+    for one in filled(report, name):
         for key, sides in one.table["thresholds"].items():
             limits = [fold["roles"][one.role]["operating"]["thresholds"][key] for fold in one.folds]
             shown = ", ".join(NONE if limit is None else f"{limit:.2f}" for limit in limits)
@@ -241,38 +241,6 @@ def operating_table(report: dict[str, Any], name: str) -> Table | None:
     return Table(
         f"B-scans at the highest threshold that keeps a sensitivity of {100 * goal:.0f} % on "
         "validation", head, tuple(rows),
-    )  # fmt: skip
-
-
-def unlike_table(report: dict[str, Any]) -> Table:
-    """Held-out B-scans that are flagged, and labels that were not taught."""
-    rows = []
-    for one in _filled(report, report["primary"]):
-        if one.table.get("unlike_training"):
-            title = one.title.replace("student", "held-out B-scans of the classes")
-            rows.append((title, str(one.table["n"]), NONE, percent(one.table["unlike_training"])))
-    for fold in report["folds"]:
-        for label, made in fold["roles"].get("student", {}).get("unlike", {}).items():
-            cells = (percent(made["called_normal"]), percent(made["unlike_training"]))
-            rows.append((f"not taught: {label}, fold {fold['fold']}", str(made["n"]), *cells))
-    head = ("B-scans", "n", "Called normal", "Flagged as unlike")
-    return Table("What the student flags as unlike its training data, in per cent", head,
-                 tuple(rows))  # fmt: skip
-
-
-def evidence_table(report: dict[str, Any]) -> Table:
-    """Deletion and insertion of every fold."""
-    rows = []
-    for fold in report["folds"]:
-        one = fold["roles"].get("student", {}).get("faithfulness", {"n": 0})
-        if one["n"]:
-            keys = ("deletion", "random_deletion", "insertion", "random_insertion")
-            cells = [decimal(one[key]) for key in keys]
-            rows.append((f"Fold {fold['fold']}, {one['n']} B-scans", *cells))
-    head = ("Fold", "Deletion", "random", "Insertion", "random")
-    return Table(
-        "Faithfulness of the heatmap: low deletion and high insertion beside random order",
-        head, tuple(rows),
     )  # fmt: skip
 
 

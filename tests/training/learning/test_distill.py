@@ -232,8 +232,11 @@ def test_the_outline_draws_the_evidence_into_the_lesion(tmp_path: Path) -> None:
     alone = {"soft_weight": 0.0, "hard_weight": 1.0}
     shares = []
     for weight in (0.0, 5.0):
-        config = tiny_config(distill={**alone, "outline_weight": weight}, student={"epochs": 12, "warmup_epochs": 1, "ema": 0.0, "swa_start": -1},
-                             input={"height": 96, "width": 96})  # fmt: skip
+        config = tiny_config(
+            distill={**alone, "outline_weight": weight},
+            student={"epochs": 12, "warmup_epochs": 1, "ema": 0.0, "swa_start": -1},
+            input={"height": 96, "width": 96},
+        )
         place = tmp_path / f"{weight}"
         run = with_outlines(tiny_run(place, config), place)
         distil(run)

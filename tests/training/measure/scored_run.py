@@ -191,4 +191,6 @@ def role_report(
         "operating": operating.to_json(),
         "test": {name: measured(one, config) for name, one in scored.items()},
     }  # fmt: skip
-    return made | ({"unlike": {}, "faithfulness": {"n": 0}} if role == "student" else {})
+    return made | (
+        {"unlike": {}, "faithfulness": {"n": 0}, "pointing": {"n": 0}} if role == "student" else {}
+    )
