@@ -61,7 +61,7 @@ class NetworkConfig:
         layer_decay: Factor on the rate from a layer to the one before; 0 for one backbone rate.
         weight_decay: AdamW's.
         decay_norms: Decay norms and biases too, as the reference does.
-        warmup_epochs: Linear rise.
+        warmup_epochs: Linear rise; a part of an epoch where epochs are long and few.
         floor: Rate at the end of the cosine, as a share of each group's own peak.
         freeze_epochs: First epochs in which only the head learns and the rest stands in
             evaluation mode.
@@ -97,7 +97,7 @@ class NetworkConfig:
     layer_decay: float = 0.0
     weight_decay: float = 0.05
     decay_norms: bool = False
-    warmup_epochs: int = 10
+    warmup_epochs: float = 10.0
     floor: float = 1e-3
     freeze_epochs: int = 5
     loss: str = "focal"
@@ -153,7 +153,7 @@ STUDENT_AUGMENT = AugmentConfig(
 
 STUDENT = NetworkConfig(
     model="efficientnet_b2.ra_in1k", drop_path=0.0, batch=8, accumulation=2, epochs=100,
-    patience=20, head_rate=1e-3, backbone_rate=1e-3, weight_decay=0.01, warmup_epochs=5,
+    patience=20, head_rate=1e-3, backbone_rate=1e-3, weight_decay=0.01, warmup_epochs=5.0,
     freeze_epochs=0, loss="cross-entropy", class_weights="none", swa_start=-1,
     augment=STUDENT_AUGMENT,
 )  # fmt: skip

@@ -76,7 +76,7 @@ def rate_factor(epoch_progress: float, config: NetworkConfig) -> float:
             the first step already learns and the last one of the run stands at the floor.
         config: Warm-up, epochs and floor.
     """
-    rise = float(config.warmup_epochs)
+    rise = config.warmup_epochs
     if epoch_progress < rise:
         return epoch_progress / rise
     done = min(1.0, (epoch_progress - rise) / max(1e-9, config.epochs - rise))
