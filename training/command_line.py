@@ -84,6 +84,7 @@ def _training_commands(commands: "Commands") -> None:  # type: ignore[valid-type
     evaluate = _command(commands, "evaluate", "measure on the held-out patients")
     _run(evaluate)
     evaluate.add_argument("--fold", type=int, help="this fold only; all finished ones otherwise")
+    _outside(_command(commands, "outside", "measure a student on other data sets, for its card"))
     export = _command(commands, "export", "write the signed package of a student")
     _run(export)
     export.add_argument("--fold", type=int, help="the best on validation where left out")
@@ -96,6 +97,15 @@ def _training_commands(commands: "Commands") -> None:  # type: ignore[valid-type
     stop = _command(commands, "stop", "ask the trainings of a run to stop; the best is kept")
     _run(stop)
     stop.add_argument("--now", action="store_true", help="after this step, not after this epoch")
+
+
+def _outside(one: argparse.ArgumentParser) -> None:
+    _run(one)
+    one.add_argument("--data", type=Path, required=True, help="folder of the other data")
+    one.add_argument("--manifest", type=Path, required=True, help="of the other data")
+    one.add_argument("--label", action="append", default=[], metavar="LABEL=CLASS",
+                     help="class of a label there; - for one that was not taught")  # fmt: skip
+    one.add_argument("--fold", type=int, help="the best on validation where left out")
 
 
 def _study_commands(commands: "Commands") -> None:  # type: ignore[valid-type]

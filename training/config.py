@@ -160,6 +160,8 @@ class ExportConfig:
         half: Also write a variant with float16 weights where parity holds.
         waiver: Why a package may be written although the evaluation blocks the promotion of its
             network; goes onto the model card.
+        remarks: Sentences for the limits on the model card: what whoever reads it must know of how
+            the model was made.
         credits: Data set to its licence and makers, where a licence asks for their names; stands
             on the model card.
     """
@@ -170,6 +172,7 @@ class ExportConfig:
     notice: str = "Trained at this site: not validated, research use only."
     half: bool = False
     waiver: str = ""
+    remarks: tuple[str, ...] = ()
     credits: dict[str, str] = field(default_factory=dict)
 
 

@@ -69,6 +69,11 @@ class RunFolder:
         """Answers of a network to a part of a fold, npz."""
         return self.fold(fold) / f"predictions-{role}-{part}.npz"
 
+    @property
+    def outside(self) -> Path:
+        """What the student does on other data sets: ``outside.json``."""
+        return self.root / "outside.json"
+
     def package(self, name: str) -> Path:
         """The exported package."""
         return self.root / f"{name}.kdmodel"

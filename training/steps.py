@@ -1,13 +1,13 @@
 """What the commands of ``kdoct-train`` do; each imports what it needs when it is called."""
 
 import argparse
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from training.errors import TrainingError
 from training.events import Events
 from training.files import write_json, write_whole
+from training.studies.table_shown import table_shown
 
 
 def doctor(args: argparse.Namespace, events: Events) -> int:
@@ -163,6 +163,21 @@ def evaluate(args: argparse.Namespace, events: Events) -> int:
     return 0
 
 
+def outside(args: argparse.Namespace, events: Events) -> int:
+    """Measure a student on other data sets."""
+    from training.data.manifest import read_manifest
+    from training.measure.outside import evaluate_outside
+    from training.open_run import open_run
+    from training.ship.package_measure import best_fold
+
+    run = open_run(args.run)
+    evaluate_outside(
+        run, args.data, read_manifest(args.manifest), dict(_pair(word) for word in args.label),
+        fold=best_fold(run.folder, run.split) if args.fold is None else args.fold, events=events,
+    )  # fmt: skip
+    return 0
+
+
 def export(args: argparse.Namespace, events: Events) -> int:
     """Write the package."""
     from training.open_run import open_run
@@ -209,7 +224,7 @@ def sweep(args: argparse.Namespace, events: Events) -> int:
     from training.studies.sweep import run_sweep
 
     cells = args.cells.split(",") if args.cells else None
-    with _table_shown(args):
+    with table_shown(args):
         run_sweep(args.sweep, data=args.data, manifest=args.manifest, out=args.out, cells=cells,
                   words=args.words, config=args.config, seeds=_numbers(args.seeds),
                   folds=_numbers(args.folds), events=events)  # fmt: skip
@@ -220,7 +235,7 @@ def site_scenario(args: argparse.Namespace, events: Events) -> int:
     """Measure what a site gains by retraining."""
     from training.studies.site_scenario import run_site_scenario
 
-    with _table_shown(args):
+    with table_shown(args):
         run_site_scenario(data=args.data, out=args.out, words=args.words, events=events)
     return 0
 
@@ -239,7 +254,7 @@ def bench(args: argparse.Namespace, events: Events) -> int:
 STEPS: dict[str, Callable[[argparse.Namespace, Events], int]] = {
     one.__name__.replace("_", "-"): one
     for one in (doctor, manifest, phantoms, factory_data, split, preview, teacher, distill,
-                evaluate, export, run, stop, sweep, site_scenario, bench)
+                evaluate, outside, export, run, stop, sweep, site_scenario, bench)
 }  # fmt: skip
 
 
@@ -259,25 +274,6 @@ def _numbers(text: str | None) -> list[int] | None:
         return [int(word) for word in text.split(",")] if text else None
     except ValueError as error:
         raise TrainingError("usage", f"{text} is not of the form 0,1,2.") from error
-
-
-@contextmanager
-def _table_shown(args: argparse.Namespace) -> Iterator[None]:
-    """Print the table of a sweep for people, also where some of its cells failed."""
-    try:
-        yield
-    except TrainingError as error:
-        if error.code != "cells-failed":
-            raise
-        _show_table(args)
-        raise
-    _show_table(args)
-
-
-def _show_table(args: argparse.Namespace) -> None:
-    path = args.out / "table.md"
-    if not args.events and path.is_file():
-        print(path.read_text("utf-8"))
 
 
 def _pair(word: str) -> tuple[str, str]:

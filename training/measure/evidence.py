@@ -182,9 +182,11 @@ def unlike(
         names = [rows[k].patient for k in here.tolist()]
         bootstrap = Bootstrap(names, resamples=config.evaluate.resamples)
         as_normal = (called[here] == normal).astype(np.float64)
+        counts = np.bincount(called[here], minlength=len(config.classes.codes)).tolist()
         made[label] = {
             "n": len(here),
             "patients": bootstrap.patients,
+            "called": dict(zip(config.classes.codes, counts, strict=True)),
             "called_normal": interval(bootstrap.mean(as_normal)),
             "unlike_training": None
             if flags is None

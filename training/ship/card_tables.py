@@ -59,7 +59,7 @@ def held_out_text(
             view = VIEWS[tables.get("views", "single")]
             heading = f"{title.format(folds=folds)}: {SETS[kind]}; {view}"
             lines += ["", f"### {heading}", "", *_levels(tables)]
-            lines += ["", *_classes(tables.get("bscan", {}))]
+            lines += ["", *class_rows(tables.get("bscan", {}))]
     return "\n".join(lines)
 
 
@@ -131,7 +131,7 @@ def _levels(tables: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _classes(table: Mapping[str, Any]) -> list[str]:
+def class_rows(table: Mapping[str, Any]) -> list[str]:
     """Recall, AUROC and confusion of each class, at B-scan level."""
     if not table.get("n"):
         return []

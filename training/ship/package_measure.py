@@ -10,16 +10,12 @@ from kdoct_desktop.inference.input_spec import InputSpec
 from kdoct_desktop.inference.preprocess import preprocess
 from training.config import Config
 from training.data.manifest import Manifest
-from training.data.predictions import Predictions
 from training.data.read_picture import read_picture
-from training.data.select_rows import Selected
 from training.errors import TrainingError
 from training.events import Events
 from training.learning.fold_data import FoldData
-from training.measure.asked import with_neighbours
 from training.measure.calibrate import Calibration
-from training.measure.predicting import predict, stored_answers
-from training.measure.scoring import choose_operating
+from training.measure.student_operating import student_operating
 from training.measure.thresholds import Operating
 from training.networks.checkpoint import LoadedModel, read_best
 from training.networks.models import Network
@@ -153,7 +149,7 @@ def measured(
     answers = graph_answers(onnx_runner(graph), inputs)
     parity = parity_of(network, answers, inputs)
     events.progress(3, STEPS, "export: temperature, eye rule and limits")
-    operating = _operating(student, folder, data, config, events)
+    operating = student_operating(student, folder, data, config, events)
     calibration = operating.calibration()
     half = _half(graph, inputs, answers, calibration) if config.export.half else None
     return Ready(
@@ -172,37 +168,3 @@ def _half(
         means=calibration.means, temperature=calibration.temperature,
     )  # fmt: skip
     return variant, parity
-
-
-def _operating(
-    student: LoadedModel, folder: RunFolder, data: FoldData, config: Config, events: Events
-) -> Operating:
-    """What the validation part chooses, from stored answers where they are this network's.
-
-    As in the evaluation, eyes are called from all of their B-scans.
-    """
-    asked = with_neighbours(data.validation, data.manifest)
-    answers = validation_answers(folder, data, asked, student.facts)
-    if answers is None:
-        facts = {"role": "student", "fold": data.fold, "part": "validation"}
-        answers = predict(
-            student.network, config, data.root, data.manifest, asked, facts=facts, events=events,
-        )  # fmt: skip
-    return choose_operating(answers, asked.rows, config)
-
-
-def validation_answers(
-    folder: RunFolder, data: FoldData, asked: Selected, facts: dict[str, Any]
-) -> Predictions | None:
-    """What the evaluation has kept of these weights' answers to the plain views of the validation.
-
-    It keeps them by themselves where it was asked for several views. None where there are none.
-    """
-    wanted = {"views": "single", "split_sha256": data.split.sha256,
-              "weights_sha256": facts["weights_sha256"]}  # fmt: skip
-    for part in ("validation", "validation-single"):
-        path = folder.predictions(data.fold, "student", part)
-        answers = stored_answers(path, asked, wanted)
-        if answers is not None:
-            return answers
-    return None

@@ -5,12 +5,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from training.measure.outside import outside_of
 from training.run_folder import RunFolder
 from training.splits.split import Split
 
 LEVELS = ("bscan", "eye", "patient")
 SETS = ("filtered", "unfiltered")
-_KEPT = ("n", "patients", "no_call", "confusion", "figures", "classes", "thresholds", "states")
+_KEPT = (
+    *("n", "patients", "no_call", "confusion", "figures", "classes", "thresholds", "states"),
+    "unlike_training",
+)
 _CALIBRATION = ("ece_before", "ece_after", "log_loss_before", "log_loss_after")
 
 
@@ -27,7 +31,8 @@ def held_out(folder: RunFolder, split: Split, fold: int, weights_sha256: str) ->
     Returns:
         ``fold`` (this network, plain view) and ``all_folds`` (the method), each a test set
         (``filtered``, ``unfiltered``) to a level to its table, for all folds with the ``folds`` and
-        the ``views`` that were averaged; ``signatures``: sentences of each warning of the run, not
+        the ``views`` that were averaged; ``evidence``: what this network's maps are worth;
+        ``signatures``: sentences of each warning of the run, not
         there where the run was not evaluated as a whole. Without ``all_folds`` where the folds test
         the same patients. Empty where nothing was evaluated.
     """
@@ -39,6 +44,8 @@ def held_out(folder: RunFolder, split: Split, fold: int, weights_sha256: str) ->
     student = _at(one, "roles", "student")
     if _at(student, "model").get("weights_sha256") == weights_sha256:
         found["fold"] = _sets(_single_view(student, str(one.get("views"))))
+        named = ("pointing", "faithfulness")
+        found["evidence"] = {name: student[name] for name in named if name in student}
     whole = _sets(_at(run, "pooled", "student"))
     if whole:
         views = str(run.get("views", "single"))
@@ -46,6 +53,21 @@ def held_out(folder: RunFolder, split: Split, fold: int, weights_sha256: str) ->
     if found and run:
         found["signatures"] = _signatures(run)
     return found
+
+
+def outside_facts(folder: RunFolder, split: Split, weights_sha256: str) -> dict[str, Any]:
+    """What these weights did on other data sets, as far as the card shows it; empty for nothing."""
+    report = outside_of(folder, split, weights_sha256)
+    if not report:
+        return {}
+    named = ("outside_manifest_sha256", "labels", "left_out", "unlike")
+    return {
+        **{name: report[name] for name in named},
+        "sets": {
+            name: {"bscan": _table(one["bscan"]), "pointing": one["pointing"]}
+            for name, one in report["sets"].items()
+        },
+    }
 
 
 def blocked_by(folder: RunFolder, split: Split) -> list[dict[str, str]]:

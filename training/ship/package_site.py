@@ -41,7 +41,7 @@ from training.ship.package_measure import (
     check_student,
     measured,
 )
-from training.ship.package_report import blocked_by, held_out
+from training.ship.package_report import blocked_by, held_out, outside_facts
 from training.ship.privacy import check_free_texts, check_private, config_texts, manifest_texts
 from training.ship.site_card import BY_NAME, BY_VALIDATION, write_card
 from training.splits.split import Split
@@ -168,6 +168,8 @@ def _values(
             "waiver": config.export.waiver,
         },
         "held_out": held_out(folder, data.split, data.fold, student["weights_sha256"]),
+        "outside": outside_facts(folder, data.split, student["weights_sha256"]),
+        "remarks": list(config.export.remarks),
     }
     return build_manifest(
         student,

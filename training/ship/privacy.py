@@ -80,6 +80,8 @@ def config_texts(config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Place and text of what people write into a configuration and a package repeats."""
     for name in ("name", "version", "notice", "waiver"):
         yield f"export.{name}", str(config["export"].get(name, ""))
+    for number, text in enumerate(config["export"].get("remarks", ())):
+        yield f"export.remarks, sentence {number + 1}", str(text)
     for name, text in config["export"].get("credits", {}).items():
         yield f"export.credits.{name}", str(text)
     yield "distill.waiver", str(config["distill"].get("waiver", ""))
@@ -100,6 +102,11 @@ def manifest_texts(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for one in values["classes"]:
         yield f"classes.display.{one['code']}", str(one["display"])
     yield "export.waiver", str(values["metrics"]["promotion"]["waiver"])
+    for number, text in enumerate(values["metrics"]["remarks"]):
+        yield f"export.remarks, sentence {number + 1}", str(text)
+    for kind in ("sets", "unlike"):
+        for name in values["metrics"]["outside"].get(kind, {}):
+            yield "data set in the other manifest", str(name)
     yield "distill.waiver", str(training["waiver"])
     for one in training["data"]:
         yield "dataset in the manifest", str(one["name"])

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from training.ship.card_outside import evidence_text, outside_text
 from training.ship.card_tables import (
     ORIGIN,
     THIS,
@@ -26,11 +27,13 @@ def write_card(manifest: Mapping[str, Any]) -> str:
     network = THIS if "weights" not in manifest else ORIGIN
     parts = [
         _head(manifest),
-        _use(),
+        _use(manifest),
         _data(training, rounded=network == ORIGIN),
         _weights(training),
         _choice(training, metrics),
         held_out_text(metrics["held_out"], training, network=network),
+        outside_text(metrics["outside"]),
+        evidence_text(metrics["held_out"], metrics["outside"]),
         warnings_text(metrics["held_out"]),
         promotion_text(metrics["promotion"]),
         _calibration(manifest),
@@ -56,14 +59,19 @@ def _head(manifest: Mapping[str, Any]) -> str:
     )
 
 
-def _use() -> str:
+def _use(manifest: Mapping[str, Any]) -> str:
+    whose = (
+        "Trying the program, and research, on macular scans"
+        if manifest["demonstration"]
+        else "Research at the site that trained it, on scans of the devices and patients like "
+        "those below"
+    )
     return (
         "## Intended use\n\n"
-        "Research at the site that trained it, on scans of the devices and patients like those "
-        "below, read by a person who sees the B-scans and the evidence beside every result.\n\n"
+        f"{whose}, read by a person who sees the B-scans and the evidence beside every result.\n\n"
         "It may not be used\n\n"
         "- to diagnose, treat, triage or reassure a patient, or to leave a scan unread;\n"
-        "- at another site, on another device or on other patients without a measurement there;\n"
+        "- at a site, on a device or on patients without a measurement there;\n"
         "- on scans that are not of the macula, or for diseases that are not in its list: it must "
         "call every scan one of its classes;\n"
         "- where a licence below forbids it."
@@ -250,15 +258,18 @@ def _variant(half: Mapping[str, Any]) -> str:
 
 def _limits(manifest: Mapping[str, Any]) -> str:
     count = len(manifest["classes"])
-    return (
-        "## Limits\n\n"
-        "- Not validated for any use on patients; the figures are of this site's own labels, with "
-        "their errors.\n"
+    site = not manifest["demonstration"]
+    return "\n".join([
+        "## Limits\n",
+        "- Not validated for any use on patients; the figures are of "
+        f"{'this site' if site else 'the data'}'s own labels, with their errors.",
         f"- It calls every scan one of {count} classes. Other diseases are called one of them; "
-        "only the flag for unlike scans can tell, and it was not fitted on other diseases.\n"
-        "- Labels, devices and patients of one site: expect lower figures elsewhere.\n"
-        "- Evidence maps show what the network used, which need not be the lesion."
-    )
+        "only the flag for unlike scans can tell, and it was not fitted on other diseases.",
+        *(["- Labels, devices and patients of one site: expect lower figures elsewhere."]
+          if site else []),
+        "- Evidence maps show what the network used, which need not be the lesion.",
+        *(f"- {cell(one)}" for one in manifest["metrics"]["remarks"]),
+    ])  # fmt: skip
 
 
 def _share(value: Any) -> str:

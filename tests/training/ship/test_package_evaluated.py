@@ -16,13 +16,14 @@ from training.config import Config
 from training.data.manifest import write_manifest
 from training.errors import TrainingError
 from training.events import Silent
+from training.measure import student_operating as student_operating_module
 from training.measure.evaluate_fold import evaluate_fold
 from training.measure.evaluate_run import evaluate_run
+from training.measure.student_operating import student_operating
 from training.networks.checkpoint import load_best
 from training.open_run import Run
 from training.ship import package_measure
 from training.ship.export import load_key
-from training.ship.package_measure import _operating
 from training.ship.package_site import ExportResult, export_run
 from training.splits.split import save_split
 
@@ -54,7 +55,9 @@ def opened(run: Run, path: Path) -> ModelPackage:
 def test_the_plain_answers_that_several_views_left_are_not_asked_for_again(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package_measure, "predict", lambda *_, **__: pytest.fail("asked again"))
+    monkeypatch.setattr(
+        student_operating_module, "predict", lambda *_, **__: pytest.fail("asked again")
+    )
     held = opened(run, exported(run).path).manifest["metrics"]["held_out"]
     assert held["all_folds"]["unfiltered"]["views"] == "tta"
     assert set(held["fold"]["unfiltered"]) == {"bscan"}
@@ -79,7 +82,7 @@ def test_the_package_has_the_eye_rule_that_the_evaluation_fitted_on_whole_eyes(
     for path in run.folder.fold(0).glob("predictions-*"):
         path.unlink()
     student = load_best(run.folder.best(0, "student"))
-    asked = _operating(student, run.folder, tiny_fold(run), run.config, Silent())
+    asked = student_operating(student, run.folder, tiny_fold(run), run.config, Silent())
     assert asked.facts == theirs["facts"]
 
 

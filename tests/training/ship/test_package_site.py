@@ -20,6 +20,7 @@ from training.config import Config, plain
 from training.data.predictions import Predictions, save_predictions
 from training.data.read_picture import read_picture
 from training.errors import TrainingError
+from training.measure.student_operating import validation_answers
 from training.networks.checkpoint import save_best
 from training.networks.models import build_student
 from training.open_run import Run
@@ -32,7 +33,6 @@ from training.ship.package_measure import (
     best_fold,
     check_student,
     phantom_inputs,
-    validation_answers,
 )
 from training.ship.package_site import ExportResult, export_run, file_name
 

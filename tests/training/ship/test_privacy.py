@@ -67,6 +67,7 @@ def test_every_text_of_a_person_in_a_configuration_is_looked_at() -> None:
             "notice": "a3",
             "waiver": "a4",
             "credits": {"a7": "a10"},
+            "remarks": ["a11"],
         },
         distill={"waiver": "a5"},
         classes={"display": {"CNV": "a6"}},
@@ -74,14 +75,15 @@ def test_every_text_of_a_person_in_a_configuration_is_looked_at() -> None:
         teacher={"weights": "a8"},
         student={"weights": "a9"},
     ).to_json()
-    assert {text for _, text in config_texts(config)} == {f"a{k}" for k in range(1, 11)}
+    assert {text for _, text in config_texts(config)} == {f"a{k}" for k in range(1, 12)}
 
 
 def test_devices_data_sets_and_first_weights_of_a_manifest_are_looked_at() -> None:
     start = {"name": "b1", "source": "b2", "notice": "b3"}
     values: dict[str, Any] = {
         "name": "n", "version": "v", "notice": "t", "classes": [{"code": "CNV", "display": "b4"}],
-        "metrics": {"promotion": {"blocked_by": [], "waiver": "b5"}},
+        "metrics": {"promotion": {"blocked_by": [], "waiver": "b5"}, "remarks": ["b11"],
+                    "outside": {"sets": {"b12": {}}, "unlike": {"b13": {}}}},
         "training": {
             "config": tiny_config().to_json(), "waiver": "b6", "devices": {"b8": 3},
             "data": [{"name": "b7", "licence": "b10"}], "initial_weights": start,
@@ -89,7 +91,7 @@ def test_devices_data_sets_and_first_weights_of_a_manifest_are_looked_at() -> No
         },
     }  # fmt: skip
     found = {text for _, text in manifest_texts(values)}
-    assert {f"b{k}" for k in range(1, 11)} <= found
+    assert {f"b{k}" for k in range(1, 14)} <= found
     alone = copy.deepcopy(values)
     alone["training"]["teacher"] = {}
     assert "b9" not in {text for _, text in manifest_texts(alone)}
