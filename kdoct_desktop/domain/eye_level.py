@@ -80,6 +80,8 @@ def summarise(
     reasons = _also(likely, urgency) + _doubts(volume, prediction, quality, alone=alone)
     state, blocking = _state(volume, prediction, quality=quality, rule=rule, likely=likely)
     code = (leading if likely else NORMAL) if state is FindingState.FOUND else None
+    if code == NORMAL:
+        reasons = _extent_unknown(volume, rule) + reasons
     return Finding(
         state=state,
         class_code=code,
@@ -169,6 +171,19 @@ def _limited_coverage(volume: OctVolume, rule: EyeRule) -> tuple[Notice, ...]:
             text = f"Limited coverage: {extent:.1f} mm of the macula, {needed}."
             return (Notice("limited-coverage", text),)
     return ()
+
+
+def _extent_unknown(volume: OctVolume, rule: EyeRule) -> tuple[Notice, ...]:
+    """Why a volume cannot be said to see enough of the macula to be called normal.
+
+    Not only a small raster is refused the word: one of unknown size may be as small.
+    """
+    if rule.min_extent_mm is None or volume.spacing.bscan_mm is not None:
+        return ()
+    text = (
+        "The file states no distance between B-scans: how much of the macula it shows is unknown."
+    )
+    return (Notice("extent-unknown", text),)
 
 
 def _also(likely: list[str], urgency: UrgencyMap) -> tuple[Notice, ...]:

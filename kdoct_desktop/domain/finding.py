@@ -133,5 +133,5 @@ class Finding:
 
 _DOUBTS = {
     "isolated-bscan", "several-diseases", "poor-quality", "unlike-bscans", "bscans-missing",
-    "radial-scan",
+    "radial-scan", "extent-unknown",
 }  # fmt: skip

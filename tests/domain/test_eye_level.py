@@ -145,6 +145,27 @@ def test_a_radial_scan_is_flagged_for_a_human_read() -> None:
     assert "radial-scan" in {reason.code for reason in finding.reasons}
 
 
+def test_a_normal_volume_of_unknown_extent_needs_a_human_read() -> None:
+    finding = say_of(volume(24, step_mm=None), [NORMAL_ROW] * 24)
+
+    assert finding.class_code == "NORMAL"
+    assert finding.needs_human_read
+    assert [reason.code for reason in finding.reasons] == ["extent-unknown"]
+
+
+def test_an_unknown_extent_says_nothing_where_a_disease_is_seen_or_none_is_called() -> None:
+    diseased = say_of(volume(24, step_mm=None), [CNV_ROW] * 24)
+    few = say_of(volume(3, step_mm=None), [NORMAL_ROW] * 3)
+
+    assert "extent-unknown" not in {reason.code for reason in diseased.reasons}
+    assert "extent-unknown" not in {reason.code for reason in few.reasons}
+    assert few.state is FindingState.LIMITED_COVERAGE
+
+
+def say_of(scan: OctVolume, rows: Sequence[tuple[float, ...]]) -> Finding:
+    return summarise(scan, prediction(rows), rule=RULE, urgency=URGENCY)
+
+
 def test_a_healthy_volume_is_normal_and_only_observed() -> None:
     finding = say([NORMAL_ROW] * 25)
 
