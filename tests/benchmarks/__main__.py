@@ -84,7 +84,7 @@ def _works(
         "decoding": lambda: reading.on_all_cores(folder, rounds=rounds),
         "colouring": lambda: colouring.colouring(rounds=5 * rounds),
         "parity": lambda: sameness.parity(subject, pictures=50 if quick else 500),
-        "preprocessing": lambda: sameness.one_preprocessing(subject),
+        "preprocessing": lambda: sameness.one_preprocessing(subject, folder),
         "heatmaps": lambda: heatmaps.pointing_game(subject, eyes=2 if quick else 8),
         "faithfulness": lambda: faithful.faithfulness(subject, eyes=2 if quick else 8),
     }

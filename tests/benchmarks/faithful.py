@@ -4,6 +4,7 @@ Deletion and insertion on phantoms, maps of a network whose weights were redrawn
 that experts drew on real B-scans where ``../shared/data`` is there.
 """
 
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -15,19 +16,29 @@ from onnx import numpy_helper
 from kdoct_desktop.domain.heatmap import bscan_evidence
 from kdoct_desktop.domain.prediction import Prediction
 from kdoct_desktop.inference.predict import predict_volume
+from kdoct_desktop.inference.preprocess import preprocess
 from kdoct_desktop.inference.session import InferenceSession
 from tests.benchmarks.measures import Measure, at_least, at_most, stated
 from tests.benchmarks.subject import CLASSES, Subject, tensors
-from training.factory.evaluate import TRANSFER, answer, evidence_table
-from training.factory.sources import read_manifest
-from training.measure.calibrate import Calibration
-from training.measure.faithfulness import Curves, deletion_insertion, map_similarity
+from training.arrays import Mask
+from training.factory.sources import Row, read_grey, read_manifest
+from training.measure.faithfulness import (
+    Curves,
+    Pointing,
+    deletion_insertion,
+    map_similarity,
+    pointing,
+)
+from training.measure.resample import Bootstrap, interval
 from training.phantom import PhantomSpec, generate
 from training.ship.export import onnx_runner
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
 FIRST_SEED = 910_000
+TRANSFER = {"CONTROL": "NORMAL", "AMD_EXUDATIVE": "CNV", "DME": "DME"}
+"""Class of each label of ``clinic_a``; its other diseases were not taught."""
 _DISEASES = CLASSES[1:]
+_RESAMPLES = 1000
 
 Case = tuple[NDArray[np.uint8], NDArray[np.float32], int]
 """A B-scan, its evidence and the column of its class."""
@@ -148,29 +159,55 @@ def redrawn(graph: bytes, *, classes: int | None, seed: int = 0) -> bytes:
 
 
 def _outlines(subject: Subject) -> list[Measure]:
-    """Evidence against the outlines of experts on B-scans that the model never saw."""
-    if not (DATA / "bscans" / "manifest.csv").exists():
+    """Evidence for the labelled disease against the outlines of experts, on B-scans of a clinic."""
+    there = (DATA / "bscans" / "manifest.csv").exists()
+    found = list(_compared(subject)) if there else []
+    if not found:
         return [stated("pointing game, clinic_a", 0.0, unit="share", note="the data is not here")]
-    run = onnx_runner(subject.package.onnx_bytes)
-    rows = [
-        row for row in read_manifest(DATA) if row.dataset == "clinic_a" and row.label in TRANSFER
-    ]
-    package = subject.package
-    calibration = Calibration(package.temperature, package.ood_means, package.ood_threshold, {})
-    ask = partial(answer, run=run, spec=package.input_spec, calibration=calibration)
-    found = evidence_table(ask, rows)
-    chance, centre = found["chance_hit"]["value"], found["centre_hit"]["value"]
-    low, high = found["hit"]["low"], found["hit"]["high"]
-    note = f"{found['n']} B-scans, {found['groups']} groups ({low:.2f} to {high:.2f})"
-    energy = f"chance {found['chance_energy']['value']:.2f}, "
-    energy += f"centre {found['centre_energy']['value']:.2f}"
+    bootstrap = Bootstrap([group for group, _ in found], resamples=_RESAMPLES)
+
+    def draws(name: str) -> NDArray[np.float64]:
+        return bootstrap.mean(np.array([float(getattr(one, name)) for _, one in found]))
+
+    def mean(name: str) -> float:
+        return float(draws(name)[0])
+
+    hits = interval(draws("hit"))
+    chance, centre = mean("chance_hit"), mean("centre_hit")
+    note = f"{len(found)} B-scans, {bootstrap.patients} groups"
+    note += f" ({hits['low']:.2f} to {hits['high']:.2f})"
     return [
         at_least(
             "pointing game, clinic_a",
-            found["hit"]["value"],
+            mean("hit"),
             unit="share",
             limit=round(max(chance, centre), 3),
             note=f"{note}; chance {chance:.2f}, centre {centre:.2f}",
         ),
-        stated("energy in lesion, clinic_a", found["energy"]["value"], unit="share", note=energy),
+        stated(
+            "energy in lesion, clinic_a",
+            mean("energy"),
+            unit="share",
+            note=f"chance {mean('chance_energy'):.2f}, centre {mean('centre_energy'):.2f}",
+        ),
     ]
+
+
+def _compared(subject: Subject) -> Iterator[tuple[str, Pointing]]:
+    """Group and comparison of each diseased B-scan of ``clinic_a`` in which experts outlined."""
+    run = onnx_runner(subject.package.onnx_bytes)
+    for row in read_manifest(DATA):
+        shown = TRANSFER.get(row.label, "NORMAL") if row.dataset == "clinic_a" else "NORMAL"
+        lesion = _outlined(row) if shown != "NORMAL" else None
+        if lesion is None:
+            continue
+        ready, box = preprocess(read_grey(row.path), subject.package.input_spec)
+        cam = run(ready[None])[1][0, CLASSES.index(shown)]
+        yield row.group, pointing(bscan_evidence(cam, box, lesion.shape), lesion)
+
+
+def _outlined(row: Row) -> Mask | None:
+    """Everything that experts outlined in a B-scan, axes (depth, ascan); None for nothing."""
+    masks = [read_grey(path) > 127 for path in row.masks.values() if path is not None]
+    union: Mask | None = np.logical_or.reduce(masks) if masks else None
+    return union if union is not None and union.any() else None

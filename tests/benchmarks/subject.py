@@ -19,7 +19,7 @@ from kdoct_desktop.inference.preprocess import preprocess
 from kdoct_desktop.inference.signing import public_bytes
 from tests.io.dicom_files import opt, save
 from tests.tiny_model import tiny_manifest
-from training.networks.models import Network, create_network
+from training.networks.models import Network
 from training.phantom import PhantomSpec, generate
 from training.ship.export import onnx_runner, to_onnx
 
@@ -82,7 +82,7 @@ def tensors(voxels: Voxels, spec: InputSpec) -> NDArray[np.float32]:
 def random_network(seed: int = 0) -> Network:
     """An untrained network whose answers differ from picture to picture."""
     torch.manual_seed(seed)
-    network = create_network(len(CLASSES))[0]
+    network = Network(len(CLASSES))
     network.train()
     with torch.no_grad():
         for _ in range(4):
