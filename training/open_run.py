@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.config import Config, make_config
 from training.data.manifest import Manifest, read_manifest
 from training.errors import TrainingError
 from training.events import Events
-from training.files import write_json, write_whole
+from training.files import write_json
 from training.run_folder import RunFolder
 from training.splits.split import Split, load_split, save_split
 

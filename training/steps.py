@@ -4,9 +4,10 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.errors import TrainingError
 from training.events import Events
-from training.files import write_json, write_whole
+from training.files import write_json
 from training.studies.table_shown import table_shown
 
 

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kdoct_desktop.app.paths import data_dir, resource_path, write_file
+from kdoct_desktop.app.paths import data_dir, resource_path
 from kdoct_desktop.domain.errors import ModelError
 from kdoct_desktop.domain.prediction import ModelIdentity, ProviderReport
 from kdoct_desktop.domain.progress import Progress, silent
+from kdoct_desktop.domain.whole_file import write_whole
 from kdoct_desktop.inference.archive import read_bytes
 from kdoct_desktop.inference.package import ModelPackage, parse_package, read_package
 from kdoct_desktop.inference.signing import load_trusted_keys
@@ -151,7 +152,7 @@ class ModelRegistry:
         incoming = target.with_suffix(".incoming")
         progress(1, 3, "checking the golden outputs")
         try:
-            write_file(incoming, content)
+            write_whole(incoming, content)
             self._check_golden(incoming, provider=provider)
             progress(2, 3, "installing")
             incoming.replace(target)
@@ -261,7 +262,7 @@ class ModelRegistry:
 
     def _keep(self, active: str, history: Sequence[str]) -> None:
         state = {"schema": STATE_SCHEMA, "active": active, "history": list(history)[-_HISTORY:]}
-        write_file(self._state_file, json.dumps(state, indent=2).encode() + b"\n")
+        write_whole(self._state_file, json.dumps(state, indent=2).encode() + b"\n")
 
 
 _NO_FACTORY = "No model came with this program; install a model package."

@@ -1,4 +1,4 @@
-"""Where the program keeps its files, and how a file is written so that it is never half there.
+"""Where the program keeps its files.
 
 Data (installed models, trusted keys), settings and logs lie in the user's own folders. An
 administrator shares one data folder between the users of a machine by setting `DATA_VARIABLE`
@@ -6,10 +6,8 @@ for the system, on Windows for example to ``%ProgramData%\\KD-OCT``. `HOME_VARIA
 everything below one folder, for tests and for use from a stick.
 """
 
-import contextlib
 import os
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,8 +18,6 @@ HOME_VARIABLE = "KDOCT_HOME"
 DATA_VARIABLE = "KDOCT_DATA"
 
 _PACKAGE = Path(__file__).resolve().parent.parent
-_TRIES = 10
-_BETWEEN_TRIES_S = 0.2
 
 
 def data_dir() -> Path:
@@ -62,28 +58,6 @@ def settings_file() -> Path:
     return config_dir() / "settings.json"
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: beside the target, flushed, then moved into its place.
-
-    Folders on the way are made. On Windows a virus scanner may hold the target for a moment, so
-    the move is tried for two seconds.
-
-    Raises:
-        OSError: It cannot be written; the target is as it was.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        _replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    _sync_folder(path.parent)
-
-
 def environment() -> Mapping[str, str]:
     """Those of this program's variables that are set; for the self-check."""
     names = (HOME_VARIABLE, DATA_VARIABLE)
@@ -94,28 +68,3 @@ def _below_home(name: str) -> Path | None:
     """A folder below `HOME_VARIABLE`; None where that is not set."""
     home = os.environ.get(HOME_VARIABLE)
     return Path(home) / name if home else None
-
-
-def _replace(source: Path, target: Path) -> None:
-    """Move over the target, patient with others who hold it open."""
-    for tries_left in reversed(range(_TRIES)):
-        try:
-            source.replace(target)
-        except PermissionError:
-            if tries_left == 0 or sys.platform != "win32":
-                raise
-            time.sleep(_BETWEEN_TRIES_S)
-        else:
-            return
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the move itself durable; not every system can, and the content is safe already."""
-    if sys.platform == "win32":
-        return
-    with contextlib.suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

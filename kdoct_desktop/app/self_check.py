@@ -25,9 +25,10 @@ import psutil
 
 from kdoct_desktop import __version__
 from kdoct_desktop.app.models import ModelRegistry
-from kdoct_desktop.app.paths import config_dir, data_dir, log_dir, resource_path, write_file
+from kdoct_desktop.app.paths import config_dir, data_dir, log_dir, resource_path
 from kdoct_desktop.app.settings import Settings, load_settings, load_urgency
 from kdoct_desktop.domain.errors import KdoctError
+from kdoct_desktop.domain.whole_file import write_whole
 from kdoct_desktop.io.readers import open_volumes
 
 SCHEMA = 1
@@ -199,7 +200,7 @@ def _folders() -> Check:
     for folder in (config_dir(), log_dir(), data_dir()):
         probe = folder / ".write-test"
         try:
-            write_file(probe, b"")
+            write_whole(probe, b"")
             probe.unlink()
         except OSError:
             text = f"{folder} cannot be written"

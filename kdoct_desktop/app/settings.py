@@ -9,9 +9,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from kdoct_desktop.app.paths import config_dir, resource_path, settings_file, write_file
+from kdoct_desktop.app.paths import config_dir, resource_path, settings_file
 from kdoct_desktop.domain.errors import KdoctError
 from kdoct_desktop.domain.finding import Urgency, UrgencyMap
+from kdoct_desktop.domain.whole_file import write_whole
 
 SCHEMA = 1
 URGENCY_SCHEMA = 1
@@ -102,7 +103,7 @@ def save_settings(settings: Settings, path: Path | None = None) -> None:
     load_settings(path)
     values = {field.name: _to_json(getattr(settings, field.name)) for field in fields(Settings)}
     text = json.dumps({"schema": SCHEMA, **values}, indent=2, ensure_ascii=False)
-    write_file(path, text.encode() + b"\n")
+    write_whole(path, text.encode() + b"\n")
 
 
 def load_urgency(path: Path | None = None) -> UrgencyMap:

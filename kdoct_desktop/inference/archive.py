@@ -97,19 +97,6 @@ def read_bytes(path: Path) -> bytes:
     return data
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write beside the target and replace it, so that no half file is ever seen."""
-    beside = path.with_name(path.name + ".part")
-    try:
-        with beside.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
-
-
 def not_a_package() -> ModelError:
     """The refusal of something that is no package or a damaged one."""
     return ModelError("not-a-package", "This is not a model package, or it is damaged.")

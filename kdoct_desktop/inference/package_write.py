@@ -11,6 +11,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
+from kdoct_desktop.domain.whole_file import write_whole
 from kdoct_desktop.inference import archive
 from kdoct_desktop.inference.input_spec import InputSpec, preprocessing_hash
 from kdoct_desktop.inference.manifest import FORMAT, dump_json
@@ -57,7 +58,7 @@ def write_package(
     }
     data = archive.pack(_signed(members, manifest, private_key))
     parse_package(data, trusted_keys=[public_bytes(private_key)])
-    archive.write_bytes(path, data)
+    write_whole(path, data)
 
 
 def _signed(

@@ -4,14 +4,13 @@ The same content gives the same bytes. Layout is in ``summary`` (first page), ``
 pages) and ``frame`` (head and foot of each).
 """
 
-import os
-import tempfile
 from pathlib import Path
 
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
 from kdoct_desktop.domain.analysis import StudyAnalysis
+from kdoct_desktop.domain.whole_file import whole_file
 from kdoct_desktop.report import detail, fonts, frame, summary
 from kdoct_desktop.report.content import TITLE, ReportContent
 from kdoct_desktop.report.sheet import Sheet
@@ -29,16 +28,8 @@ def write_pdf(content: ReportContent, analysis: StudyAnalysis, path: Path) -> No
     Raises:
         OSError: The file cannot be written.
     """
-    handle, name = tempfile.mkstemp(prefix=".report-", suffix=".part", dir=path.parent)
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(render(content, analysis))
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole_file(path, private=True) as stream:
+        stream.write(render(content, analysis))
 
 
 def render(content: ReportContent, analysis: StudyAnalysis) -> bytes:

@@ -1,6 +1,5 @@
 """Pictures of B-scans and of the eye from the front, from source pixels, for report and export."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from kdoct_desktop.domain.analysis import StudyAnalysis, VolumeAnalysis
 from kdoct_desktop.domain.heatmap import bscan_evidence
 from kdoct_desktop.domain.prediction import Prediction
 from kdoct_desktop.domain.volume import OctVolume
+from kdoct_desktop.domain.whole_file import whole_file
 from kdoct_desktop.report import colour, enface
 from kdoct_desktop.report.choice import evidence_code, key_bscans
 from kdoct_desktop.report.geometry import (
@@ -180,14 +180,6 @@ def _heatmap(
 
 
 def _write_png(target: Path, picture: NDArray[np.uint8]) -> Path:
-    """Write beside and replace."""
-    beside = target.with_name(target.name + ".part")
-    try:
-        with beside.open("wb") as stream:
-            Image.fromarray(picture).save(stream, format="PNG")
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(target)
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole_file(target) as stream:
+        Image.fromarray(picture).save(stream, format="PNG")
     return target

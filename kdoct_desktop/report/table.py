@@ -7,8 +7,6 @@ the file or folder that was opened.
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -18,6 +16,7 @@ from kdoct_desktop.domain.finding import Finding
 from kdoct_desktop.domain.prediction import ModelIdentity, Prediction, ProviderReport
 from kdoct_desktop.domain.study import Problem
 from kdoct_desktop.domain.volume import EXPERIMENTAL, OctVolume
+from kdoct_desktop.domain.whole_file import write_whole
 from kdoct_desktop.report import wording
 
 SCHEMA = 1
@@ -64,7 +63,8 @@ def write_json(document: Mapping[str, Any], path: Path) -> None:
         ValueError: A number is not finite.
     """
     text = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False)
-    _write(path, text.encode("utf-8", "backslashreplace") + b"\n")
+    content = text.encode("utf-8", "backslashreplace") + b"\n"
+    write_whole(path, content, private=True)
 
 
 def write_csv(analyses: Sequence[StudyAnalysis], path: Path) -> None:
@@ -88,7 +88,8 @@ def write_csv(analyses: Sequence[StudyAnalysis], path: Path) -> None:
     for number, item in enumerate(items, start=1):
         if item.prediction is not None:
             writer.writerows(_lines(number, item.volume, item.prediction))
-    _write(path, stream.getvalue().encode("utf-8", "backslashreplace"))
+    content = stream.getvalue().encode("utf-8", "backslashreplace")
+    write_whole(path, content, private=True)
 
 
 def inert(text: str) -> str:
@@ -245,17 +246,3 @@ def _timing(analyses: Sequence[StudyAnalysis]) -> dict[str, float]:
         for step, seconds in each.timing_s.items():
             total[step] = total.get(step, 0.0) + seconds
     return total
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write beside, flush, fsync, replace."""
-    handle, name = tempfile.mkstemp(prefix=".result-", suffix=".part", dir=path.parent)
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -10,8 +10,8 @@ from PySide6.QtCore import QBuffer, QByteArray, QPoint, QSize, Qt
 from PySide6.QtGui import QImage, QImageWriter, QPainter
 from PySide6.QtWidgets import QApplication
 
-from kdoct_desktop.app.paths import write_file
 from kdoct_desktop.domain.analysis import StudyAnalysis
+from kdoct_desktop.domain.whole_file import write_whole
 from kdoct_desktop.ui.fonts import choose_font
 from kdoct_desktop.ui.main_window import TITLE, MainWindow
 from kdoct_desktop.ui.services import Services
@@ -135,7 +135,7 @@ def _save(picture: QImage, path: Path) -> None:
     writer = QImageWriter(buffer, QByteArray(b"png"))
     if not writer.write(picture):
         raise OSError(writer.errorString())
-    write_file(path, bytes(buffer.data().data()))
+    write_whole(path, bytes(buffer.data().data()))
 
 
 def grab(window: MainWindow, *, scale: float = 1.0) -> QImage:

@@ -1,4 +1,4 @@
-"""Folders, resources, and files that are written whole or not at all."""
+"""Folders and resources."""
 
 import os
 import subprocess
@@ -50,34 +50,3 @@ def test_resources_of_a_frozen_program_lie_in_its_bundle(
 ) -> None:
     monkeypatch.setattr(sys, "_MEIPASS", str(tmp_path), raising=False)
     assert paths.resource_path("keys") == tmp_path / "resources" / "keys"
-
-
-def test_a_file_is_written_with_its_folders_and_nothing_beside_it(tmp_path: Path) -> None:
-    target = tmp_path / "new" / "folder" / "a.json"
-    paths.write_file(target, b"one")
-    paths.write_file(target, b"two")
-    assert target.read_bytes() == b"two"
-    assert list(target.parent.iterdir()) == [target]
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_no_rest(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    target = tmp_path / "a.json"
-    paths.write_file(target, b"old")
-
-    def full(_handle: int) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
-        paths.write_file(target, b"new")
-    assert target.read_bytes() == b"old"
-    assert list(tmp_path.iterdir()) == [target]
-
-
-def test_a_target_that_is_a_folder_is_refused_and_kept(tmp_path: Path) -> None:
-    (tmp_path / "a.json" / "inside").mkdir(parents=True)
-    with pytest.raises(OSError, match=r"a\.json"):
-        paths.write_file(tmp_path / "a.json", b"new")
-    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]

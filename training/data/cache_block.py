@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kdoct_desktop.domain.heatmap import Box
-from training.files import sync_folder
+from kdoct_desktop.domain.whole_file import sync_folder
 
 _MAGIC = b"KDCACHE2"
 _ALIGN = 4096

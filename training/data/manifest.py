@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.errors import TrainingError
-from training.files import write_whole
 
 SCHEMA = "# kdoct-manifest 2"
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.errors import TrainingError
-from training.files import write_whole
 
 SCHEMA = 1
 

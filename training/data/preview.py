@@ -11,11 +11,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.data.augment import augmented
 from training.data.batches import Pictures, view_rng
 from training.data.manifest import Row
 from training.errors import TrainingError
-from training.files import write_whole
 from training.recipe import AugmentConfig
 
 Grey = NDArray[np.uint8]

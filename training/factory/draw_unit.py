@@ -9,12 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.arrays import Grey, Mask
 from training.errors import TrainingError
 from training.factory.data_plan import Amounts, Unit
 from training.factory.samples import paint_on, phantom_spec, ready_to_paint, real_view, shown
 from training.factory.sources import Row, read_grey
-from training.files import file_sha256, write_whole
+from training.files import file_sha256
 from training.painted.painting import CLASSES
 from training.painted.surfaces import NoRetinaError
 from training.phantom import generate

@@ -23,12 +23,13 @@ from typing import Any
 
 import cv2
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.errors import TrainingError
 from training.events import Events
 from training.factory.data_plan import Amounts, Unit, plan_units
 from training.factory.draw_unit import EMPTY, Line, draw_unit
 from training.factory.sources import Row, licensed, read_bscans
-from training.files import write_json, write_whole
+from training.files import write_json
 
 SCHEMA = 1
 SETTINGS = "factory-data.json"

@@ -11,10 +11,11 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.data.batches import TrainingBatches
 from training.errors import TrainingError
 from training.events import Events
-from training.files import write_json, write_whole
+from training.files import write_json
 from training.learning.compute import summed
 from training.learning.loop import Stepper, is_finite
 from training.learning.session import Session, Tally

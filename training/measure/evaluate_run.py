@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.config import Config
 from training.data.manifest import Manifest
 from training.events import Events, Silent
-from training.files import write_whole
 from training.measure.cv_report import build_report
 from training.measure.evaluate_fold import evaluate_fold
 from training.measure.gather import gather, is_evaluated

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import fontManager, get_font
 from matplotlib.lines import Line2D
 
-from training.files import write_whole
+from kdoct_desktop.domain.whole_file import write_whole
 from training.measure.eye_metrics import resource
 from training.measure.gather import Gathered
 from training.measure.metrics import Units

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from training.files import write_whole
+from kdoct_desktop.domain.whole_file import write_whole
 from training.measure.summary_content import build_document
 
 

@@ -17,9 +17,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from kdoct_desktop.domain.whole_file import sync_folder
 from training.errors import TrainingError
 from training.events import Events
-from training.files import file_sha256, sync_folder, write_json
+from training.files import file_sha256, write_json
 
 SCHEMA = 1
 KEPT = 3

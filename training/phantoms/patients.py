@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.errors import TrainingError
 from training.events import Events, Silent
-from training.files import write_whole
 from training.phantom import PhantomSpec, generate
 from training.phantoms.styles import STYLES
 

@@ -22,13 +22,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from numpy.typing import NDArray
 
+from kdoct_desktop.domain.whole_file import write_whole
 from kdoct_desktop.inference.package import Golden
 from kdoct_desktop.inference.package_write import write_package
 from kdoct_desktop.inference.preprocess import InputSpec
 from kdoct_desktop.inference.probability import completeness_errors, softmax
 from kdoct_desktop.inference.signing import public_bytes, public_pem
 from training.errors import TrainingError
-from training.files import write_whole
 from training.measure.calibrate import Calibration, Runner
 from training.networks.models import Network, run_network
 

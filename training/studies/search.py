@@ -27,10 +27,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.config import make_config
 from training.errors import TrainingError
 from training.events import Events
-from training.files import write_json, write_whole
+from training.files import write_json
 from training.splits.split import Split
 from training.studies.search_space import Dimension, SearchTable, read_space, suggest, trial_cell
 from training.studies.sweep_cells import Room, Unit, give_teacher

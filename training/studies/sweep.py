@@ -13,10 +13,11 @@ from typing import Any
 
 from filelock import FileLock
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.data.manifest import Manifest, read_manifest
 from training.errors import TrainingError
 from training.events import Events
-from training.files import write_json, write_whole
+from training.files import write_json
 from training.measure.over_folds import tested_again
 from training.pipeline import train_apart
 from training.splits.split import Split, load_split, save_split

@@ -15,10 +15,11 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from kdoct_desktop.domain.whole_file import write_whole
 from training.data.manifest import Manifest
 from training.errors import TrainingError
 from training.events import Events, Silent
-from training.files import write_json, write_whole
+from training.files import write_json
 from training.open_run import Run, create_run
 from training.run_folder import RunFolder
 from training.splits.split import Split

@@ -1,7 +1,5 @@
 """Objects into files: pixels encoded, written beside and moved into place."""
 
-import os
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +10,7 @@ from pydicom.encaps import encapsulate
 from pydicom.filewriter import dcmwrite
 from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGLSLossless
 
+from kdoct_desktop.domain.whole_file import whole_file
 from kdoct_desktop.io.studies import derived_uid
 
 _WRITER = UID(derived_uid("6b646f63742d6465736b746f70207772"))
@@ -57,13 +56,5 @@ def save(ds: Dataset, path: Path, *, compressed: bool) -> None:
     meta.ImplementationClassUID = _WRITER
     meta.ImplementationVersionName = "KD-OCT"
     file = FileDataset("", ds, file_meta=meta, preamble=b"\0" * 128)
-    handle, name = tempfile.mkstemp(prefix=".convert-", suffix=".part", dir=path.parent)
-    beside = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            dcmwrite(stream, file, enforce_file_format=True)
-            stream.flush()
-            os.fsync(stream.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with whole_file(path, private=True) as stream:
+        dcmwrite(stream, file, enforce_file_format=True)

@@ -55,7 +55,7 @@ def content(folder: Path) -> dict[str, bytes]:
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.endswith(".draft")
+        if path.is_file() and not path.name.endswith(".part")
     }
 
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from safetensors.torch import save
 
+from kdoct_desktop.domain.whole_file import write_whole
 from tests.training.learning.first_step import first_step
-from training.files import write_whole
 from training.open_run import open_run
 
 
