@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import training.factory.samples
+import training.data.cache_build
+import training.measure.predicting
 from kdoct_desktop.domain.errors import ModelError
 from kdoct_desktop.inference import preprocess as module
 from kdoct_desktop.inference.preprocess import (
@@ -55,7 +56,8 @@ def test_the_same_picture_gives_the_same_bits_on_every_machine() -> None:
 
 
 def test_training_uses_the_very_same_function() -> None:
-    assert vars(training.factory.samples)["unit_picture"] is module.unit_picture
+    assert vars(training.data.cache_build)["unit_pictures"] is module.unit_pictures
+    assert vars(training.measure.predicting)["preprocess"] is module.preprocess
     unit, box = unit_picture(drawn_bscan(), SPEC)
     tensor, same = preprocess(drawn_bscan(), SPEC)
     mean, std = (np.array(v, np.float32)[:, None, None] for v in (SPEC.mean, SPEC.std))

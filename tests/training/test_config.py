@@ -6,11 +6,15 @@ import pytest
 
 from training.config import CONFIGS, Config, load_config, make_config
 from training.errors import TrainingError
-from training.factory.manifest import NOTICE
 from training.factory.sources import TRAINABLE
 from training.painted.painting import CLASSES as CLASSES_OF_THE_FACTORY
 
 CLASSES = {"codes": ["NORMAL", "DRUSEN", "CNV"]}
+NOTICE = (
+    "Demonstration model trained on synthetic and public pictures: "
+    "not for any decision about a patient."
+)
+"""What window, report and card of the model that ships must say."""
 
 
 def problem(values: dict[str, object], words: list[str] | None = None) -> str:
