@@ -24,6 +24,7 @@ from kdoct_desktop.io.devices.device_file import DeviceFile
 from kdoct_desktop.io.devices.fields import DeviceInfo, NoticeInfo, PatientInfo, VolumeInfo
 from kdoct_desktop.io.devices.raw_volume import (
     check_shape,
+    check_sum,
     eyes_in,
     plain_volume,
     with_eye,
@@ -210,6 +211,7 @@ def _parts(header: _Header, steps: list[_Step], size: int, limits: Limits) -> li
             bscan_bytes = check_shape(shape, value_bytes=_VALUE.itemsize, limits=limits)
             parts.append(_Part(first, start, bscans, ascans))
             first, start = first + bscans, start + bscans * bscan_bytes
+    check_sum(first, limits)
     if size < start:
         raise truncated()
     if size > start:

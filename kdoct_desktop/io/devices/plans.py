@@ -23,9 +23,9 @@ from kdoct_desktop.domain.volume import (
 )
 from kdoct_desktop.io.devices.fields import DeviceInfo, LocalizerInfo, LossyInfo, VolumeInfo
 from kdoct_desktop.io.devices.formats import DeviceFormat
+from kdoct_desktop.io.devices.raw_volume import check_sum
 from kdoct_desktop.io.dicom_identity import day_of
 from kdoct_desktop.io.failures import garbage
-from kdoct_desktop.io.limits import Limits
 from kdoct_desktop.io.plan import (
     FrameRef,
     InputFile,
@@ -38,8 +38,6 @@ from kdoct_desktop.io.session import Session
 _PLACEHOLDER = re.compile(r"0+|x+|(anon|unknown|test|none|patient|phantom).*", re.IGNORECASE)
 _NO_BIRTH_DATES = {"19000101", "19010101", "18991230", "19700101"}
 _FOLDER_PARTS = {"/", "\\", "\0"}
-_MOST_VOLUMES = 32
-"""As many volumes of the most B-scans that one may have may come in one file."""
 
 
 class DeviceReader:
@@ -84,7 +82,7 @@ class DeviceReader:
         session.taken.update(beside)
         if not info.volumes:
             raise IngestError("no-bscans", "The file holds no B-scan.")
-        _check_sum(info, session.limits)
+        check_sum(sum(len(one.pictures) for one in info.volumes), session.limits)
         problems = [
             Problem(file.label, one.refused.code, one.refused.message)
             for one in info.volumes
@@ -109,16 +107,6 @@ class DeviceReader:
             )
             for plan in plans
         ], problems
-
-
-def _check_sum(info: DeviceInfo, limits: Limits) -> None:
-    """Hold the B-scans of all volumes together against the limits: tiny ones cost few bytes.
-
-    Raises:
-        IngestError: They are more than any real file holds.
-    """
-    if sum(len(one.pictures) for one in info.volumes) > _MOST_VOLUMES * limits.frames:
-        raise IngestError("too-many-bscans", "The file claims more B-scans than any real file.")
 
 
 def _beside(file: InputFile, info: DeviceInfo) -> list[Path]:

@@ -24,6 +24,9 @@ LATERALITY_CONFLICT = NoticeInfo(
 _EYE = re.compile(r"(?:^|_)(OD|OS)(?=[_.]|$)", re.IGNORECASE)
 _BOUNDS = (BSCAN_MM, AXIAL_MM, ASCAN_MM)
 
+_MOST_VOLUMES = 32
+"""As many volumes of the most B-scans that one may have may come in one file."""
+
 
 def plain_volume(
     key: str,
@@ -134,3 +137,15 @@ def check_shape(shape: tuple[int, int, int], *, value_bytes: int, limits: Limits
     if max(depth, ascans) > limits.rows or too_large:
         raise IngestError("too-large", "The file claims more pixels than any real scan holds.")
     return picture
+
+
+def check_sum(pictures: int, limits: Limits) -> None:
+    """Hold the B-scans of all volumes of a file together against the limits.
+
+    Tiny ones cost few bytes, so a small file may claim millions, each with a record of its own.
+
+    Raises:
+        IngestError: They are more than any real file holds.
+    """
+    if pictures > _MOST_VOLUMES * limits.frames:
+        raise IngestError("too-many-bscans", "The file claims more B-scans than any real file.")

@@ -12,6 +12,7 @@ from kdoct_desktop.domain.errors import IngestError
 from kdoct_desktop.io.child import Workspace
 from kdoct_desktop.io.devices.device_file import DeviceFile
 from kdoct_desktop.io.devices.formats import FORMATS
+from kdoct_desktop.io.devices.raw_volume import check_sum
 from kdoct_desktop.io.limits import Limits
 
 Parse = Callable[[Path, Limits], DeviceFile]
@@ -25,7 +26,10 @@ def read_header(
     Raises:
         IngestError: The file is refused.
     """
-    yield {"info": asdict(_parsed(work, arguments).info)}, None
+    info = _parsed(work, arguments).info
+    pictures = sum(len(one.pictures) for one in info.volumes)
+    check_sum(pictures, Limits(**arguments["limits"]))  # before millions of records are made plain
+    yield {"info": asdict(info)}, None
 
 
 def read_frames(

@@ -3,7 +3,10 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from kdoct_desktop.domain.errors import IngestError
+from kdoct_desktop.io.devices import optovue_oct
 from kdoct_desktop.io.limits import Limits
 from kdoct_desktop.io.readers import open_volumes
 from tests.io.devices.write_optovue import Optovue
@@ -20,6 +23,14 @@ def test_volumes_that_together_claim_too_many_b_scans_refuse_the_file(tmp_path: 
     assert codes == {"more.OCT": "too-many-bscans"}
     volumes = [volume for study in opened.studies for volume in study.volumes]
     assert [volume.source.label for volume in volumes] == ["most.OCT"] * 32
+
+
+def test_too_many_are_refused_before_a_record_is_made_of_each(tmp_path: Path) -> None:
+    scan = np.full((2, 16, 8), 1000.0, np.float32)
+    path = Optovue([scan], groups=33).write(tmp_path, "more")
+    with pytest.raises(IngestError) as raised:
+        optovue_oct.parse(path, LIMITS)
+    assert raised.value.code == "too-many-bscans"
 
 
 def test_an_ordinary_file_is_read_under_the_limits_of_the_program(tmp_path: Path) -> None:
