@@ -100,7 +100,7 @@ def test_one_command_teaches_distils_evaluates_and_exports(place: Place) -> None
     test = report["folds"][0]["data"]["test"]
     assert set(test["datasets"]) == {"octdl", "phantoms"}
     trusted = [public_bytes(load_key(key))]
-    package = read_package(run / "kdoct-factory-cpu.kdmodel", trusted_keys=trusted)
+    package = read_package(run / "kdoct-factory.kdmodel", trusted_keys=trusted)
     assert package.identity.classes == CLASSES
     assert package.identity.demonstration
     credits = load_config("factory-cpu").export.credits
