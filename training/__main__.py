@@ -21,10 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 done, 1 a check failed, 2 it cannot be done and the reason was said, 3 stopped as asked.
     """
     args = build_parser().parse_args(arguments)
-    if args.command == "factory":
-        from training.factory import command
-
-        return command.run(args)
     from training.advice import messages_for
     from training.learning.stopping import STOPPED_CODE, Stopped
     from training.steps import STEPS

@@ -3,8 +3,6 @@
 import argparse
 from pathlib import Path
 
-from training.factory import command as factory
-
 DESCRIPTION = """From a folder of scans to a signed model package, on this machine alone.
 
 The usual way: doctor, manifest, then `run`, which splits by patient, trains teacher and student of
@@ -23,8 +21,6 @@ def build_parser() -> argparse.ArgumentParser:
     _data_commands(commands)
     _training_commands(commands)
     _study_commands(commands)
-    shipped = commands.add_parser("factory", help="the model that ships with the program")
-    factory.add_arguments(shipped)
     return parser
 
 

@@ -24,15 +24,18 @@ def test_help_answers_without_loading_torch() -> None:
 
 def test_every_command_is_described() -> None:
     text = build_parser().format_help()
-    for command in STEPS | {"factory": None}:
+    for command in STEPS:
         assert command in text
 
 
 def test_a_missing_data_folder_is_said_in_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["factory", "evaluate", "--data", str(tmp_path)]) == 2
-    assert capsys.readouterr().err == "The data folder has no bscans/manifest.csv.\n"
+    assert main(["factory-data", str(tmp_path / "out"), "--data", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        "The folder of real pictures has no manifest.csv with path, dataset, label and group. "
+        "(bad-manifest)\n"
+    )
 
 
 def test_a_mistake_in_the_configuration_is_said_in_one_sentence(
@@ -40,8 +43,8 @@ def test_a_mistake_in_the_configuration_is_said_in_one_sentence(
 ) -> None:
     config = tmp_path / "run.toml"
     config.write_text("colour = 1\n", "utf-8")
-    assert main(["factory", "evaluate", "--data", str(tmp_path), "--config", str(config)]) == 2
-    assert capsys.readouterr().err == "Configuration: unknown key colour\n"
+    assert main(["doctor", "--config", str(config)]) == 2
+    assert capsys.readouterr().err == "Configuration: unknown key colour. (bad-configuration)\n"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How the shipped model was made: painted lesions, phantoms and one supervised loop.
+"""What the model that ships learns from: painted lesions, phantoms and real B-scans, as a data set.
 
-What a site trains on its own patients goes another way: see `training.learning`.
+It is learned from like any other data set: see `training.learning`.
 """

@@ -1,23 +1,18 @@
 """One training picture from one number: same number, same bits."""
 
-import contextlib
 from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from kdoct_desktop.inference.preprocess import InputSpec, unit_picture, without_wedges
+from kdoct_desktop.inference.preprocess import without_wedges
 from training.arrays import Grey, Mask, Random
-from training.factory.config import DataConfig
-from training.factory.sources import Row, read_grey
 from training.painted.canvas import Ground, make_ground, random_geometry
-from training.painted.painting import CLASSES, paint
+from training.painted.painting import paint
 from training.painted.styles import Look, dress, finish, random_look
-from training.painted.surfaces import NoRetinaError, Surfaces, find_surfaces
-from training.phantom import Phantom, PhantomSpec, generate
+from training.painted.surfaces import Surfaces, find_surfaces
+from training.phantom import Phantom, PhantomSpec
 from training.phantoms.styles import STYLES
-
-GRID = 32  # rows and columns of the input behind one cell of the activation map
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,41 +22,6 @@ class Normal:
     picture: Grey
     surfaces: Surfaces
     field_um: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Pool:
-    """Everything real that training draws from."""
-
-    normals: tuple[Normal, ...]
-    labelled: tuple[tuple[Grey, int], ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """A training picture.
-
-    Attributes:
-        unit: uint8 input before mean and deviation, axes (row, column).
-        label: Index into `CLASSES`.
-        cells: uint8 share of lesion (0 … 255) behind each cell of the activation map.
-        kind: ``painted``, ``phantom`` or ``real``.
-    """
-
-    unit: Grey
-    label: int
-    cells: Grey
-    kind: str
-
-
-def load_pool(normals: list[Row], labelled: list[Row]) -> Pool:
-    """Read the real pictures and find their surfaces; those where that fails are left out."""
-    ready = []
-    for row in normals:
-        with contextlib.suppress(NoRetinaError):
-            ready.append(ready_to_paint(read_grey(row.path), row.dataset))
-    real = [(read_grey(row.path), CLASSES.index(row.label)) for row in labelled]
-    return Pool(tuple(ready), tuple(real))
 
 
 def ready_to_paint(picture: Grey, dataset: str) -> Normal:
@@ -74,43 +34,6 @@ def ready_to_paint(picture: Grey, dataset: str) -> Normal:
     return Normal(picture, find_surfaces(picture), 7500.0 if dataset == "octdl" else 6000.0)
 
 
-def make_sample(
-    pool: Pool, config: DataConfig, spec: InputSpec, *, seed: tuple[int, ...]
-) -> Sample:
-    """The picture that belongs to `seed`."""
-    rng = np.random.default_rng(seed)
-    kinds = ["painted", "phantom", "real"]
-    kind = str(rng.choice(kinds, p=[config.painted, config.phantom, config.real]))
-    label = int(rng.choice(4, p=config.balance))
-    if kind == "real":
-        fitting = [one for one in pool.labelled if one[1] == label]
-        picture, label = fitting[int(rng.integers(len(fitting)))]
-        picture = real_view(picture, rng)
-        mask = np.zeros(picture.shape, dtype=bool)
-    elif kind == "phantom":
-        picture, mask, label = phantom_bscan(CLASSES[label], rng)
-    else:
-        normal = pool.normals[int(rng.integers(len(pool.normals)))]
-        picture, mask = paint_on(normal, CLASSES[label], rng)
-    return to_sample(picture, mask, label, kind=kind, spec=spec)
-
-
-def to_sample(picture: Grey, mask: Mask, label: int, *, kind: str, spec: InputSpec) -> Sample:
-    """Preprocess a picture and its mask as the desktop does."""
-    unit, (top, bottom, left, right) = unit_picture(picture, spec)
-    cells = cv2.resize(
-        mask[top:bottom, left:right].astype(np.float32),
-        (-(-spec.width // GRID), -(-spec.height // GRID)),
-        interpolation=cv2.INTER_AREA,
-    )
-    return Sample(
-        unit=np.round(unit * 255.0).astype(np.uint8),
-        label=label,
-        cells=np.ceil(np.clip(cells, 0.0, 1.0) * 255.0).astype(np.uint8),
-        kind=kind,
-    )
-
-
 def paint_on(normal: Normal, label: str, rng: Random) -> tuple[Grey, Mask]:
     """A real normal B-scan in a random geometry, painted and dressed, and where the lesions are."""
     geometry = random_geometry(normal.surfaces, normal.picture.shape[1], rng)
@@ -120,13 +43,6 @@ def paint_on(normal: Normal, label: str, rng: Random) -> tuple[Grey, Mask]:
     look = random_look(rng)
     dressed = dress(painting.picture, ground, look, rng)
     return finish(dressed, painting.masks, look, rng)
-
-
-def phantom_bscan(label: str, rng: Random) -> tuple[Grey, Mask, int]:
-    """One B-scan of a new phantom eye; the label is that of the B-scan, from its masks."""
-    phantom = generate(phantom_spec(label, rng, bscans=1, pattern="line"))
-    ((grey, mask),) = shown(phantom, rng)
-    return grey, mask, CLASSES.index(phantom.labels[0])
 
 
 def phantom_spec(label: str, rng: Random, *, bscans: int, pattern: str) -> PhantomSpec:

@@ -116,12 +116,6 @@ def labelled(rows: list[Row]) -> list[Row]:
     return [row for row in rows if row.dataset == "kermany" and not held_out(row.group)]
 
 
-def split_hash(rows: list[Row]) -> str:
-    """sha256 over the names of everything that training sees."""
-    names = sorted(row.path.name for row in normals(rows) + labelled(rows))
-    return hashlib.sha256("\n".join(names).encode()).hexdigest()
-
-
 def read_grey(path: Path) -> Grey:
     """A picture as uint8 grey values.
 

@@ -9,7 +9,6 @@ from kdoct_desktop.inference.package import ModelPackage, read_package
 from kdoct_desktop.inference.preprocess import preprocess, preprocessing_hash
 from kdoct_desktop.inference.probability import completeness_errors
 from kdoct_desktop.inference.signing import load_trusted_keys
-from training.factory.card import figure
 from training.factory.sources import held_out, read_grey, read_manifest
 from training.painted.painting import CLASSES
 from training.ship.export import onnx_runner
@@ -22,6 +21,10 @@ REAL = ROOT / ".." / "shared" / "data"
 @pytest.fixture(scope="module")
 def package() -> ModelPackage:
     return read_package(PACKAGE, trusted_keys=load_trusted_keys(ROOT / "resources" / "keys"))
+
+
+def figure(one: dict[str, float]) -> str:
+    return f"{one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
 
 
 def test_the_shipped_model_is_signed_and_fits_this_preprocessing(package: ModelPackage) -> None:
