@@ -1,6 +1,5 @@
 """The rule from B-scans to an eye."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,79 +8,20 @@ import pytest
 from kdoct_desktop.domain.eye_level import calibrate, eye_scores, summarise
 from kdoct_desktop.domain.finding import (
     EyeRule,
-    Finding,
     FindingState,
     Urgency,
-    UrgencyMap,
 )
-from kdoct_desktop.domain.prediction import (
-    BscanPrediction,
-    ModelIdentity,
-    Prediction,
-    ProviderReport,
+from kdoct_desktop.domain.quality import QualityState
+from tests.domain.eyes import (
+    CNV_ROW,
+    DRUSEN_ROW,
+    NORMAL_ROW,
+    RULE,
+    URGENCY,
+    prediction,
+    say,
+    volume,
 )
-from kdoct_desktop.domain.quality import Quality, QualityState
-from kdoct_desktop.domain.volume import OctVolume, Provenance, ScanPattern, Source, Spacing
-
-CLASSES = ("NORMAL", "DRUSEN", "CNV", "DME")
-RULE = EyeRule(thresholds={"DRUSEN": 0.5, "CNV": 0.5, "DME": 0.5})
-URGENCY = UrgencyMap(
-    "1",
-    {
-        "CNV": Urgency.URGENT,
-        "DME": Urgency.SEMI_URGENT,
-        "DRUSEN": Urgency.ROUTINE,
-        "NORMAL": Urgency.OBSERVE,
-    },
-)
-
-
-def volume(count: int, *, step_mm: float | None = 0.12, line: bool = False) -> OctVolume:
-    return OctVolume(
-        voxels=np.zeros((count, 8, 8), np.uint8),
-        source=Source("test", "0" * 64, "test"),
-        spacing=Spacing(step_mm, 0.004, 0.01, Provenance.DEVICE),
-        scan_pattern=ScanPattern.LINE if line else ScanPattern.RASTER,
-    )
-
-
-def prediction(
-    rows: Sequence[tuple[float, ...]],
-    *,
-    ood: int = 0,
-    quality: tuple[QualityState, int] = (QualityState.GOOD, 0),
-) -> Prediction:
-    bscans = tuple(
-        BscanPrediction(
-            index=index,
-            logits=tuple(float(np.log(p)) for p in row),
-            probabilities=row,
-            completeness_error=0.0,
-            ood_distance=0.1,
-            ood=index < ood,
-            quality=Quality(quality[0], ("weak signal",)) if index < quality[1] else Quality(),
-        )
-        for index, row in enumerate(rows)
-    )
-    return Prediction(
-        model=ModelIdentity("m", "1", "0" * 64, CLASSES, CLASSES),
-        provider=ProviderReport("auto", "cpu", 1.0, 0.0),
-        preprocessing="0" * 64,
-        views=("identity",),
-        bscans=bscans,
-        cams=np.zeros((len(rows), 4, 2, 2), np.float32),
-        frames=np.tile(np.array([0, 8, 0, 8], np.int32), (len(rows), 1)),
-    )
-
-
-NORMAL_ROW = (0.91, 0.03, 0.03, 0.03)
-CNV_ROW = (0.03, 0.03, 0.91, 0.03)
-DRUSEN_ROW = (0.03, 0.91, 0.03, 0.03)
-
-
-def say(rows: Sequence[tuple[float, ...]], **options: object) -> Finding:
-    predicted = prediction(rows, **options)  # type: ignore[arg-type]
-    return summarise(volume(len(rows)), predicted, rule=RULE, urgency=URGENCY)
 
 
 def test_the_score_is_the_best_mean_of_adjacent_bscans() -> None:
@@ -89,81 +29,6 @@ def test_the_score_is_the_best_mean_of_adjacent_bscans() -> None:
 
     assert eye_scores(table, 3)[0] == pytest.approx(0.7)
     assert eye_scores(table[:2], 3)[0] == pytest.approx(0.5)
-
-
-def say_with_gaps(rows: Sequence[tuple[float, ...]], numbers: tuple[int, ...]) -> Finding:
-    scan = replace(volume(len(rows)), numbers=numbers, planned=numbers[-1] + 1)
-    return summarise(scan, prediction(rows), rule=RULE, urgency=URGENCY)
-
-
-def test_bscans_on_both_sides_of_a_missing_one_are_no_neighbours() -> None:
-    table = np.array([[0.1], [0.9], [0.9], [0.9], [0.1], [0.1]])
-
-    assert eye_scores(table, 3, numbers=(0, 1, 2, 4, 5, 6))[0] == pytest.approx(1.9 / 3)
-    assert eye_scores(table, 3)[0] == pytest.approx(0.9)
-
-
-def test_a_short_stretch_between_missing_bscans_is_not_overlooked() -> None:
-    rows = [NORMAL_ROW] * 10 + [CNV_ROW] * 2 + [NORMAL_ROW] * 10
-    gaps = (*range(10), 11, 12, *range(14, 24))
-
-    assert say(rows).class_code == "CNV"
-    finding = say_with_gaps(rows, gaps)
-    assert finding.class_code == "CNV"
-    assert finding.evidence_range == (10, 11)
-
-
-def test_evidence_ends_where_bscans_are_missing() -> None:
-    rows = [NORMAL_ROW] * 8 + [CNV_ROW] * 6 + [NORMAL_ROW] * 8
-    finding = say_with_gaps(rows, (*range(11), *range(12, 23)))
-
-    assert finding.evidence_range in {(8, 10), (11, 13)}
-    assert finding.needs_human_read
-
-
-def test_a_normal_volume_with_missing_bscans_needs_a_human_read() -> None:
-    finding = say_with_gaps([NORMAL_ROW] * 24, (*range(12), *range(13, 25)))
-
-    assert finding.class_code == "NORMAL"
-    assert finding.needs_human_read
-    assert "bscans-missing" in {reason.code for reason in finding.reasons}
-
-
-def test_the_extent_counts_the_missing_bscans() -> None:
-    scan = replace(volume(6, step_mm=0.3), numbers=(0, 2, 4, 6, 8, 10), planned=11)
-    finding = summarise(scan, prediction([NORMAL_ROW] * 6), rule=RULE, urgency=URGENCY)
-
-    assert finding.state is FindingState.FOUND
-
-
-def test_a_radial_scan_is_flagged_for_a_human_read() -> None:
-    scan = replace(volume(24), scan_pattern=ScanPattern.RADIAL)
-    finding = summarise(scan, prediction([NORMAL_ROW] * 24), rule=RULE, urgency=URGENCY)
-
-    assert finding.class_code == "NORMAL"
-    assert finding.needs_human_read
-    assert "radial-scan" in {reason.code for reason in finding.reasons}
-
-
-def test_a_normal_volume_of_unknown_extent_needs_a_human_read() -> None:
-    finding = say_of(volume(24, step_mm=None), [NORMAL_ROW] * 24)
-
-    assert finding.class_code == "NORMAL"
-    assert finding.needs_human_read
-    assert [reason.code for reason in finding.reasons] == ["extent-unknown"]
-
-
-def test_an_unknown_extent_says_nothing_where_a_disease_is_seen_or_none_is_called() -> None:
-    diseased = say_of(volume(24, step_mm=None), [CNV_ROW] * 24)
-    few = say_of(volume(3, step_mm=None), [NORMAL_ROW] * 3)
-
-    assert "extent-unknown" not in {reason.code for reason in diseased.reasons}
-    assert "extent-unknown" not in {reason.code for reason in few.reasons}
-    assert few.state is FindingState.LIMITED_COVERAGE
-
-
-def say_of(scan: OctVolume, rows: Sequence[tuple[float, ...]]) -> Finding:
-    return summarise(scan, prediction(rows), rule=RULE, urgency=URGENCY)
 
 
 def test_a_healthy_volume_is_normal_and_only_observed() -> None:

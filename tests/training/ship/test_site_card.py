@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.training.ship.card_parts import manifest, table
 from training.run_folder import RunFolder
 from training.ship.card_tables import cell, figure
 from training.ship.package_report import blocked_by, held_out
@@ -16,78 +17,6 @@ from training.splits.split import Fold, Split
 SPLIT = Split(
     "m", ("NORMAL", "CNV"), (Fold(("a",), ("b",), ("c",)), Fold(("b",), ("c",), ("a",))), {}
 )
-
-
-def interval(value: float | None) -> dict[str, float | None]:
-    if value is None:
-        return {"value": None, "low": None, "high": None}
-    return {"value": value, "low": value - 0.05, "high": value + 0.05}
-
-
-def table(n: int, patients: int, accuracy: float) -> dict[str, Any]:
-    return {
-        "n": n, "patients": patients, "no_call": 1,
-        "confusion": [[n - 5, 2, 1], [1, 1, 0]],
-        "figures": {"accuracy": interval(accuracy), "kappa": interval(None)},
-        "classes": {
-            "NORMAL": {"n": n - 2, "patients": patients - 1, "recall": interval(0.9)},
-            "CNV": {"n": 2, "patients": 1, "recall": interval(0.5), "auroc": interval(0.8)},
-        },
-        "calibration": {"ece_before": interval(0.2), "ece_after": interval(0.1), "bins": 15,
-                        "reliability_after": [1, 2]},
-        "secret": ["patient 7"],
-    }  # fmt: skip
-
-
-def training_facts() -> dict[str, Any]:
-    initial: dict[str, Any] = {"name": "random", "licence": "none", "source": "none", "notice": ""}
-    return {
-        "fold": 1, "chosen": "swa", "split_sha256": "s" * 64, "manifest_sha256": "m" * 64,
-        "weights_sha256": "w" * 64, "source_commit": "abc", "network": "efficientnet_b2",
-        "validation": {"raw": {"accuracy": 0.9, "loss": 0.3}, "swa": {"accuracy": 0.92}},
-        "initial_weights": initial,
-        "teacher": {"model": "convnext", "fold": 1, "validation": {"accuracy": 0.88},
-                    "initial_weights": {**initial, "licence": "MIT"}},
-        "waiver": "few | patients\nyet", "folds": 2,
-        "config": {"distill": {"gate": 0.9}, "data": {"labelled_share": 1.0}},
-        "data": [{"name": "clinic", "train": {"patients": 9, "bscans": 90},
-                  "validation": {"patients": 3, "bscans": 30}}],
-        "devices": {"Spectralis": 120}, "test_patients": 4, "worst_case": False,
-        "split": {
-            "leak": {"sentence": "Image-level splitting would have put 17 across; here 0."},
-            "warnings": ["3 pictures belong to several patients, who were united."],
-            "counts": {
-                part: {"patients": 9, "bscans": 90, "classes": {
-                    "NORMAL": {"patients": 6, "bscans": 60},
-                    "CNV": {"patients": 3, "bscans": 30}}}
-                for part in ("train", "validation", "test")
-            },
-        },
-    }  # fmt: skip
-
-
-def manifest(held: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "name": "ward", "version": "1.2", "demonstration": False,
-        "notice": "Not validated.", "created": "2026-05-04",
-        "classes": [{"code": "NORMAL", "display": "Normal"}, {"code": "CNV", "display": "CNV"}],
-        "input": {"height": 384, "width": 384}, "calibration": {"temperature": 0.8},
-        "ood": {"threshold": 0.31},
-        "eye_rule": {"adjacent": 3, "thresholds": {"CNV": 0.4}, "scale": {"CNV": 1.5},
-                     "offset": {"CNV": -0.5}},
-        "training": training_facts(),
-        "metrics": {
-            "fold_chosen_by": "best validation accuracy of all folds", "held_out": held,
-            "outside": {}, "remarks": [],
-            "finished": True, "promotion": {"blocked_by": [], "waiver": ""},
-            "parity": {"pictures": 200, "difference": 3e-7},
-            "operating": {"thresholds": {"CNV": 0.25, "disease": None},
-                          "facts": {"bscans": 30, "patients": 3, "eyes": 3, "sensitivity": 0.95,
-                                    "eye_rule_not_fitted": ["CNV"]}},
-            "half": {"holds": False, "difference": 0.02, "pictures": 200, "same_class": True,
-                     "bytes_half": 15_500_000, "bytes_full": 30_800_000},
-        },
-    }  # fmt: skip
 
 
 def written(tmp_path: Path, *, views: str = "single", weights: str = "w") -> dict[str, Any]:
@@ -157,62 +86,6 @@ def test_an_evaluation_of_other_weights_or_of_another_split_is_passed_over(tmp_p
     held = held_out(folder, SPLIT, 1, "w")
     assert set(held) == {"fold", "evidence"}
     assert "## Warnings" not in write_card(manifest(held))
-
-
-def pointed(n: int) -> dict[str, Any]:
-    names = ("hit", "chance_hit", "centre_hit", "energy", "chance_energy", "centre_energy")
-    return {"n": n, "patients": 3, **{name: interval(0.1 * k) for k, name in enumerate(names, 1)}}
-
-
-def outside() -> dict[str, Any]:
-    """What `outside_facts` gives of two data sets and a disease."""
-    return {
-        "outside_manifest_sha256": "o", "labels": {"AMD": "CNV", "ERM": "-"},
-        "left_out": {"of a patient that the run knows": 4, "without a label": 0},
-        "sets": {
-            "north | clinic": {"bscan": table(30, 5, 0.8), "pointing": pointed(11)},
-            "south": {"bscan": table(20, 3, 0.6), "pointing": {"n": 0}},
-        },
-        "unlike": {"south": {"ERM": {
-            "n": 9, "patients": 7, "called": {"NORMAL": 5, "CNV": 4},
-            "called_normal": interval(0.55), "unlike_training": None,
-        }}},
-    }  # fmt: skip
-
-
-def test_other_data_sets_stand_with_their_rules_and_what_was_left_out() -> None:
-    values = manifest({})
-    values["metrics"]["outside"] = outside()
-    card = write_card(values)
-    assert "AMD counts as CNV. Left out: 4 of a patient that the run knows." in card
-    assert "| north / clinic | 30 | 5 |" in card
-    assert "| south ERM | 9 | 7 | 5 | 4 | 0.550 (0.500 to 0.600) | – |" in card
-    assert "| north / clinic | 11 | 3 | 0.100 (0.050 to 0.150) |" in card
-    assert "| south | 0 |" not in card
-    assert "## On other data sets" not in write_card(manifest({}))
-    assert "## Does the heatmap" not in write_card(manifest({}))
-
-
-def test_the_evidence_on_held_out_patients_is_shown() -> None:
-    curves = {name: interval(0.25) for name in ("deletion", "random_deletion", "insertion",
-                                                "random_insertion")}  # fmt: skip
-    held = {
-        "evidence": {"pointing": pointed(20), "faithfulness": {"n": 6, "patients": 6, **curves}}
-    }
-    card = write_card(manifest(held))
-    assert "| held-out patients | 20 | 3 |" in card
-    assert "on 6 B-scans of 6 held-out patients" in card
-
-
-def test_a_demonstration_does_not_speak_of_a_site_and_its_remarks_are_limits() -> None:
-    values = manifest({})
-    assert "Research at the site that trained it" in write_card(values)
-    values |= {"demonstration": True}
-    values["metrics"]["remarks"] = ["Lesions are drawn."]
-    card = write_card(values)
-    assert "Research at the site" not in card
-    assert "of one site" not in card
-    assert card.rstrip().endswith("- Lesions are drawn.")
 
 
 def test_folds_that_test_the_same_patients_warn_without_a_pooled_table(tmp_path: Path) -> None:
