@@ -140,12 +140,15 @@ class EvaluateConfig:
             disease on the validation part.
         faithful: B-scans of a fold for the student's deletion and insertion curves; each costs 36
             forward passes, and 0 leaves the curves out.
+        sharpen: The temperature may make answers bolder. Not where validation is easier than use,
+            as simulated pictures are.
     """
 
     views: str = "single"
     resamples: int = 1000
     sensitivity: float = 0.95
     faithful: int = 12
+    sharpen: bool = True
 
 
 @dataclass(frozen=True, slots=True)

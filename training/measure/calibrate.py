@@ -38,13 +38,13 @@ class Calibration:
     eye_rule: dict[str, Any]
 
 
-def fit_temperature(logits: Array, labels: NDArray[np.int64], *, lowest: float = 1.0) -> float:
+def fit_temperature(logits: Array, labels: NDArray[np.int64], *, lowest: float) -> float:
     """Temperature of least cross entropy, between `lowest` and 8.
 
-    By default it never sharpens: what the factory model is fitted on is nearer to its training
-    than any real clinic is, and answers that are fitted to be bolder there would be overconfident
-    elsewhere. A site's validation patients are like its other patients, so there `lowest` may be
-    less than 1; networks trained with the focal loss need it.
+    A site's validation patients are like its other patients, so there it may sharpen; networks
+    trained with the focal loss need that. Simulated validation is nearer to the training than any
+    clinic is: there 1 is the lowest, since answers made bolder on it would be overconfident
+    elsewhere.
     """
     grid = np.geomspace(lowest, 8.0, 200)
     picked = np.arange(len(labels))

@@ -98,6 +98,7 @@ def choose_operating(validation: Predictions, rows: Sequence[Row], config: Confi
         classes=config.classes.codes,
         sensitivity=config.evaluate.sensitivity,
         counted=counted,
+        sharpen=config.evaluate.sharpen,
     )
 
 

@@ -103,7 +103,7 @@ class Operating:
 def fit_operating(
     logits: Array, embeddings: Array, labels: NDArray[np.int64], *, patients: Sequence[str],
     volumes: Volumes, classes: Sequence[str], sensitivity: float,
-    counted: NDArray[np.bool_] | None = None,
+    counted: NDArray[np.bool_] | None = None, sharpen: bool = True,
 ) -> Operating:  # fmt: skip
     """Choose everything on the validation part: B-scans by those that count, eyes by all of theirs.
 
@@ -116,6 +116,7 @@ def fit_operating(
         classes: Codes in order.
         sensitivity: Wanted of every operating threshold.
         counted: Labelled B-scans that B-scan figures rest on; all where None.
+        sharpen: The temperature may be less than 1.
 
     Raises:
         TrainingError: ``empty-validation``.
@@ -124,7 +125,8 @@ def fit_operating(
     if not len(at):
         raise TrainingError("empty-validation", "The validation part has no labelled B-scan.")
     own, people = labels[at], [patients[k] for k in at.tolist()]
-    temperature = fit_temperature(logits[at], own, lowest=LOWEST_TEMPERATURE)
+    lowest = LOWEST_TEMPERATURE if sharpen else 1.0
+    temperature = fit_temperature(logits[at], own, lowest=lowest)
     probabilities = softmax(logits, temperature)
     thresholds = _bscan_thresholds(probabilities[at], own, classes, sensitivity)
     means, limit = fit_ood(embeddings[at], own, people, classes=len(classes))

@@ -45,9 +45,10 @@ def test_a_site_may_sharpen_and_the_factory_may_not() -> None:
     true = softmax(logits.astype(np.float32), 1.0)
     labels = (rng.random((4000, 1)) > np.cumsum(true, axis=1)).sum(axis=1)
     shy = (logits / 2).astype(np.float32)
-    assert fit_temperature(shy, labels) == 1.0
+    assert fit_temperature(shy, labels, lowest=1.0) == 1.0
     assert fit_temperature(shy, labels, lowest=0.2) == pytest.approx(0.5, abs=0.05)
-    assert fit_temperature((logits * 3).astype(np.float32), labels) == pytest.approx(3.0, abs=0.2)
+    bold = (logits * 3).astype(np.float32)
+    assert fit_temperature(bold, labels, lowest=1.0) == pytest.approx(3.0, abs=0.2)
 
 
 def eye_set(count: int) -> tuple[Volumes, np.ndarray, np.ndarray]:
@@ -135,6 +136,11 @@ def test_everything_is_chosen_together_and_can_be_exported() -> None:
     for k, code in ((1, "DRUSEN"), (2, "CNV")):
         cases = made.probabilities(logits)[labels == k, k]
         assert (cases >= made.thresholds[code]).mean() >= 0.95
+    careful = fit_operating(
+        logits / 9, embeddings, labels, patients=patients, volumes=volumes, classes=CODES,
+        sensitivity=0.95, sharpen=False,
+    )  # fmt: skip
+    assert careful.temperature == 1.0
     without = fit_operating(
         logits, embeddings[:, :0], labels, patients=patients, volumes=volumes, classes=CODES,
         sensitivity=0.95,
