@@ -17,6 +17,7 @@ from torch import Tensor
 
 from training.config import ComputeConfig
 from training.errors import TrainingError
+from training.learning.host_memory import keep_memory
 
 
 def start_fabric(compute: ComputeConfig, precision: str) -> Fabric:
@@ -31,6 +32,8 @@ def start_fabric(compute: ComputeConfig, precision: str) -> Fabric:
     """
     prepare_torch(compute)
     accelerator = choose_accelerator(compute.accelerator)
+    if accelerator == "cpu":
+        keep_memory()
     devices, nodes = _processes(compute, accelerator)
     several = devices * nodes > 1
     strategy: str | Strategy = "auto"
