@@ -56,7 +56,7 @@ def parameter_groups(network: nn.Module, config: NetworkConfig) -> list[dict[str
 def make_optimizer(
     network: nn.Module, config: NetworkConfig, *, scaled: bool = False
 ) -> torch.optim.AdamW:
-    """AdamW over the groups; on a GPU in one fused kernel.
+    """AdamW over the groups, in one fused kernel.
 
     Args:
         network: On its device.
@@ -64,8 +64,7 @@ def make_optimizer(
         scaled: The loss is scaled for fp16: the fused kernel would take the scale out by itself,
             after the clipping that must come behind it, so it is not used.
     """
-    fused = not scaled and all(weight.is_cuda for weight in network.parameters())
-    return torch.optim.AdamW(parameter_groups(network, config), fused=fused or None)
+    return torch.optim.AdamW(parameter_groups(network, config), fused=None if scaled else True)
 
 
 def rate_factor(epoch_progress: float, config: NetworkConfig) -> float:

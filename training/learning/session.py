@@ -138,15 +138,28 @@ class Session:
         self.at = Position.from_json(facts["position"])
 
     def _restore_optimizer(self, tensors: dict[str, Tensor]) -> None:
+        """Moments in the memory layout of their weights: the fused kernel walks both as they lie.
+
+        A file holds every tensor row by row, weights may be channels-last.
+        """
+        weights = [one for group in self.optimizer.param_groups for one in group["params"]]
         moments: dict[int, dict[str, Tensor]] = {}
         for name, value in tensors.items():
             index, key = name.split("/")
-            moments.setdefault(int(index), {})[key] = value
+            laid = laid_like(value, weights[int(index)])
+            moments.setdefault(int(index), {})[key] = laid
         whole = self.optimizer.state_dict()
         self.optimizer.load_state_dict({**whole, "state": moments})
 
     def _precision(self) -> Any:
         return self.fabric.strategy.precision
+
+
+def laid_like(value: Tensor, weight: Tensor) -> Tensor:
+    """A tensor in the memory layout of a weight; as it is where it has another shape."""
+    if value.shape != weight.shape:
+        return value
+    return torch.empty_like(weight, dtype=value.dtype, device=value.device).copy_(value)
 
 
 def part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -182,3 +182,21 @@ def test_evaluation_mode_survives_freezing() -> None:
     teacher = Teacher(3, model="test_convnext3").eval()
     freeze(teacher, True)
     assert not teacher.trunk.head.norm.training
+
+
+def test_the_fused_step_is_the_plain_one() -> None:
+    torch.manual_seed(0)
+    networks = [ToyNetwork(3), ToyNetwork(3)]
+    networks[1].load_state_dict(networks[0].state_dict())
+    fused = make_optimizer(networks[0], STUDENT)
+    plain = make_optimizer(networks[1], STUDENT, scaled=True)
+    assert fused.defaults["fused"]
+    assert not plain.defaults["fused"]
+    for turn in range(5):
+        for network, optimizer in zip(networks, (fused, plain), strict=True):
+            torch.manual_seed(turn)
+            network(torch.randn(2, 3, 32, 32))[0].square().sum().backward()
+            optimizer.step()
+            optimizer.zero_grad()
+    for one, two in zip(networks[0].parameters(), networks[1].parameters(), strict=True):
+        assert torch.allclose(one, two, atol=1e-6)
