@@ -68,20 +68,16 @@ def summarise(
     classes, table = prediction.model.classes, prediction.probabilities
     scores = _calibrated(classes, table, rule, volume.numbers)
     diseases = [code for code in classes if code != NORMAL]
-    likely = sorted(
-        (code for code in diseases if scores[code] >= rule.thresholds[code]),
-        key=lambda code: (list(Urgency).index(urgency.urgency(code)), -scores[code]),
-    )
+    likely = _likely(diseases, scores, rule, urgency)
     leading = likely[0] if likely else max(diseases, key=scores.__getitem__)
     column, threshold = table[:, classes.index(leading)], rule.bscan_threshold(leading)
     strongest, run = _strongest(column, rule.adjacent, threshold, volume.numbers)
     quality = volume_quality(prediction, rule)
     alone = strongest if likely and run[0] == run[1] and len(column) > 1 else None
-    reasons = _also(likely, urgency) + _doubts(volume, prediction, quality, alone=alone)
     state, blocking = _state(volume, prediction, quality=quality, rule=rule, likely=likely)
     code = (leading if likely else NORMAL) if state is FindingState.FOUND else None
-    if code == NORMAL:
-        reasons = _extent_unknown(volume, rule) + reasons
+    reasons = _extent_unknown(volume, rule) if code == NORMAL else ()
+    reasons += _also(likely, urgency) + _doubts(volume, prediction, quality, alone=alone)
     return Finding(
         state=state,
         class_code=code,
@@ -95,6 +91,16 @@ def summarise(
         evidence_range=run if likely else None,
         quality=quality,
         reasons=blocking + (reasons if state is not FindingState.UNLIKE_TRAINING else ()),
+    )
+
+
+def _likely(
+    diseases: Sequence[str], scores: dict[str, float], rule: EyeRule, urgency: UrgencyMap
+) -> list[str]:
+    """Diseases from their thresholds on, the most pressing first, then the most probable."""
+    return sorted(
+        (code for code in diseases if scores[code] >= rule.thresholds[code]),
+        key=lambda code: (list(Urgency).index(urgency.urgency(code)), -scores[code]),
     )
 
 

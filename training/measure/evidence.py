@@ -175,21 +175,29 @@ def unlike(
     logits, embeddings = ask(network, config, root, rows, device=device, step="unlike")
     called = logits[:, 0].argmax(axis=1)
     flags = operating.unlike(embeddings)
-    normal = config.classes.codes.index(NORMAL)
     made = {}
     for label in sorted({row.label for row in rows}):
         here = np.flatnonzero([row.label == label for row in rows])
-        names = [rows[k].patient for k in here.tolist()]
-        bootstrap = Bootstrap(names, resamples=config.evaluate.resamples)
-        as_normal = (called[here] == normal).astype(np.float64)
-        counts = np.bincount(called[here], minlength=len(config.classes.codes)).tolist()
-        made[label] = {
-            "n": len(here),
-            "patients": bootstrap.patients,
-            "called": dict(zip(config.classes.codes, counts, strict=True)),
-            "called_normal": interval(bootstrap.mean(as_normal)),
-            "unlike_training": None
-            if flags is None
-            else interval(bootstrap.mean(flags[here].astype(np.float64))),
-        }
+        patients = [rows[k].patient for k in here.tolist()]
+        flagged = None if flags is None else flags[here]
+        made[label] = _strange(called[here], flagged, patients, config)
     return made
+
+
+def _strange(
+    called: NDArray[np.int64], flags: NDArray[np.bool_] | None, patients: Sequence[str],
+    config: Config,
+) -> dict[str, Any]:  # fmt: skip
+    """What was called what, and how much of it was flagged."""
+    codes = config.classes.codes
+    bootstrap = Bootstrap(patients, resamples=config.evaluate.resamples)
+    counts = np.bincount(called, minlength=len(codes)).tolist()
+    as_normal = (called == codes.index(NORMAL)).astype(np.float64)
+    flagged = None if flags is None else interval(bootstrap.mean(flags.astype(np.float64)))
+    return {
+        "n": len(called),
+        "patients": bootstrap.patients,
+        "called": dict(zip(codes, counts, strict=True)),
+        "called_normal": interval(bootstrap.mean(as_normal)),
+        "unlike_training": flagged,
+    }

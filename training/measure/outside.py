@@ -68,20 +68,16 @@ def evaluate_outside(
         events: Told of the progress.
 
     Returns:
-        By data set the tables of `measured` and the pointing game (``sets``, with one of all of
-        them where there are several), what is done with diseases that were not taught
-        (``unlike``), and what was left out.
+        By data set, and for all of them where there are several, the tables of `measured` and the
+        pointing game (``sets``); diseases that were not taught (``unlike``); what was left out.
 
     Raises:
-        TrainingError: ``no-model``, ``wrong-model``, ``unknown-label``, ``nothing-to-evaluate`` or
-            ``unreadable-file``.
+        TrainingError: ``no-model``, ``wrong-model``, ``unknown-label``, ``nothing-to-evaluate``.
     """
     config = replace(run.config, classes=_classes(run.config, labels))
     student = load_best(run.folder.best(fold, "student"))
     check_model(student.facts, "student", fold, split=run.split, config=run.config)
     other = sorted_out(run, manifest, config)
-    data = load_fold(run.config, run.root, run.manifest, run.split, fold)
-    operating = student_operating(student, run.folder, data, run.config, events)
     report = {
         "schema": SCHEMA,
         "fold": fold,
@@ -90,6 +86,22 @@ def evaluate_outside(
         "outside_manifest_sha256": manifest.sha256,
         "labels": dict(sorted(labels.items())),
         "left_out": other.left_out,
+        **_figures(run, student, other, (config, root), fold, events),
+    }
+    write_json(run.folder.outside, report)
+    events.done("outside", _for_people(report))
+    return report
+
+
+def _figures(
+    run: Run, student: LoadedModel, other: Other, where: tuple[Config, Path], fold: int,
+    events: Events,
+) -> dict[str, Any]:  # fmt: skip
+    """The tables by data set, and those of diseases that were not taught."""
+    config, root = where
+    data = load_fold(run.config, run.root, run.manifest, run.split, fold)
+    operating = student_operating(student, run.folder, data, run.config, events)
+    return {
         "sets": {
             name: _scored(student, config, root, rows, operating, name, events)
             for name, rows in _with_all(other.rows).items()
@@ -99,9 +111,6 @@ def evaluate_outside(
             for name, rows in by_dataset(other.strange).items()
         },
     }
-    write_json(run.folder.outside, report)
-    events.done("outside", _for_people(report))
-    return report
 
 
 def sorted_out(run: Run, manifest: Manifest, config: Config) -> Other:

@@ -54,28 +54,36 @@ def pointing_game(
     Raises:
         TrainingError: ``unreadable-file``.
     """
-    normal = config.classes.codes.index(NORMAL)
+    network = network.to(device).eval()
+    found: list[tuple[str, Pointing]] = []
+    for at in _chosen(rows, labels, config.classes.codes.index(NORMAL)):
+        one = _compared(network, config, root, rows[at], label=int(labels[at]), device=device)
+        if one is not None:
+            found.append((rows[at].patient, one))
+    if not found:
+        return {"n": 0, "note": NONE}
+    return _summed_up(found, config.evaluate.resamples)
+
+
+def _summed_up(found: Sequence[tuple[str, Pointing]], resamples: int) -> dict[str, Any]:
+    """Means with intervals over patients."""
+    bootstrap = Bootstrap([patient for patient, _ in found], resamples=resamples)
+    figures = {
+        name: interval(bootstrap.mean(np.array([float(getattr(one, name)) for _, one in found])))
+        for name in FIGURES
+    }
+    return {"n": len(found), "patients": bootstrap.patients, **figures}
+
+
+def _chosen(rows: Sequence[Row], labels: NDArray[np.int64], normal: int) -> list[int]:
+    """Positions of B-scans of a disease that have an outline, at most `MOST`."""
     outlined = [
         at
         for at, row in enumerate(rows)
         if row.outline and int(labels[at]) >= 0 and int(labels[at]) != normal
     ]
     drawn = np.random.default_rng(0).permutation(outlined)[:MOST].astype(np.int64)
-    chosen = sorted(drawn.tolist())
-    network = network.to(device).eval()
-    found: list[tuple[str, Pointing]] = []
-    for at in chosen:
-        one = _compared(network, config, root, rows[at], label=int(labels[at]), device=device)
-        if one is not None:
-            found.append((rows[at].patient, one))
-    if not found:
-        return {"n": 0, "note": NONE}
-    bootstrap = Bootstrap([patient for patient, _ in found], resamples=config.evaluate.resamples)
-    figures = {
-        name: interval(bootstrap.mean(np.array([float(getattr(one, name)) for _, one in found])))
-        for name in FIGURES
-    }
-    return {"n": len(found), "patients": bootstrap.patients, **figures}
+    return sorted(drawn.tolist())
 
 
 def _compared(

@@ -137,8 +137,8 @@ def test_everything_is_chosen_together_and_can_be_exported() -> None:
         cases = made.probabilities(logits)[labels == k, k]
         assert (cases >= made.thresholds[code]).mean() >= 0.95
     careful = fit_operating(
-        logits / 9, embeddings, labels, patients=patients, volumes=volumes, classes=CODES,
-        sensitivity=0.95, sharpen=False,
+        (logits / 9).astype(np.float32), embeddings, labels, patients=patients, volumes=volumes,
+        classes=CODES, sensitivity=0.95, sharpen=False,
     )  # fmt: skip
     assert careful.temperature == 1.0
     without = fit_operating(
