@@ -14,6 +14,7 @@ from kdoct_desktop.app.settings import load_settings, load_urgency
 from kdoct_desktop.cli.bar import Bar
 from kdoct_desktop.domain.analysis import StudyAnalysis
 from kdoct_desktop.domain.errors import KdoctError, ModelError
+from kdoct_desktop.domain.finding import Finding, Urgency
 from kdoct_desktop.domain.study import Problem
 from kdoct_desktop.domain.volume import Laterality
 
@@ -88,6 +89,14 @@ def _no_model(error: ModelError, *, provider: str, as_json: bool) -> int:
     return NO_MODEL
 
 
+def _urgency(finding: Finding) -> str:
+    """How soon somebody should look, and that somebody must where the finding is doubtful."""
+    human = Urgency.NEEDS_HUMAN_READ
+    if finding.needs_human_read and finding.urgency is not human:
+        return f"{finding.urgency.value}, {human.value}"
+    return finding.urgency.value
+
+
 def _print_table(analyses: Sequence[StudyAnalysis]) -> None:
     """A short table for people."""
     rows = [("SCAN", "EYE", "FINDING", "P", "URGENCY", "STRONGEST", "NOTES")]
@@ -104,7 +113,7 @@ def _print_table(analyses: Sequence[StudyAnalysis]) -> None:
                     item.volume.laterality.value if item.volume.laterality else "?",
                     code or finding.state.value,
                     f"{score:.2f}".lstrip("0") if score is not None else "",
-                    finding.urgency.value,
+                    _urgency(finding),
                     f"{finding.strongest_bscan + 1} of {item.volume.bscan_count}",
                     "; ".join(reason.message for reason in finding.reasons),
                 )

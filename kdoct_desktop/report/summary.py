@@ -181,6 +181,8 @@ def _bscans(sheet: Sheet, x: float, y: float, eye: Eye, *, width: float, tall: f
     text = f"B-scan {index + 1} of {volume.bscan_count}"
     if eye.content.stands_out:
         text += f", strongest for {eye.content.evidence_name}"
+    if pair.drawn is None:
+        tall -= sheet.paragraph_height(pair.why_not, width=width, lines=2, size=7.5)
     y = figures.bscan_pair(sheet, x, y, pair, volume, text=text, width=width, tall=tall)
     if pair.drawn is None:
         y = sheet.paragraph(x, y, pair.why_not, width=width, lines=2, size=7.5)

@@ -14,7 +14,11 @@ from pypdf import PdfReader
 
 from kdoct_desktop.__main__ import main
 from kdoct_desktop.app.paths import resource_path
+from kdoct_desktop.cli.analyze import _print_table
+from kdoct_desktop.domain.volume import Laterality
+from tests import samples
 from tests.cli.conftest import write_scan
+from tests.sample_scans import volume
 
 CNV_EYE = ["NORMAL"] * 4 + ["CNV"] * 4 + ["NORMAL"] * 4
 
@@ -186,3 +190,16 @@ def test_standard_output_of_the_program_holds_the_document_and_nothing_else(
     assert done.returncode == 0
     assert json.loads(done.stdout)["volumes"][0]["finding"]["class"] == "CNV"
     assert done.stderr == ""
+
+
+def test_the_table_says_where_a_finding_is_doubtful(capsys: pytest.CaptureFixture[str]) -> None:
+    doubtful = volume(Laterality.OD, scaled=False, located=False, label="pictures")
+    sure = volume(Laterality.OS, label="raster")
+    items = [samples.analysed(scan, samples.prediction(scan)) for scan in (doubtful, sure)]
+    _print_table([samples.study_analysis(*items)])
+    lines = capsys.readouterr().out.splitlines()
+    (one,) = [line for line in lines if line.startswith("pictures")]
+    (two,) = [line for line in lines if line.startswith("raster")]
+    assert "observe, needs human read" in one
+    assert "observe" in two
+    assert "human" not in two

@@ -151,6 +151,26 @@ def test_any_number_and_shape_of_bscans_is_laid_out_without_overlap(
     check(samples.study_analysis(*items), marks)
 
 
+@pytest.mark.parametrize("eyes", [(Laterality.OD,), (Laterality.OD, Laterality.OS)])
+@pytest.mark.parametrize("shape", [(248, 256), (300, 120), (120, 256)])
+def test_a_bscan_without_evidence_leaves_room_for_the_reason(
+    eyes: tuple[Laterality, ...], shape: tuple[int, int], marks: list[Mark]
+) -> None:
+    depth, ascans = shape
+    notes = tuple(
+        Notice(f"n{k}", "Pictures carry no scale and no eye at all. " * 2) for k in (1, 2)
+    )
+    scans = [
+        replace(volume(eye, depth=depth, ascans=ascans, scaled=False, located=False), notices=notes)
+        for eye in eyes
+    ]
+    items = [samples.analysed(scan, samples.prediction(scan, code="NORMAL")) for scan in scans]
+    check(samples.study_analysis(*items), marks)
+    (reason, *_) = [mark for mark in marks if mark.text.startswith("No evidence drawn")]
+    legend = next(mark for mark in marks if mark.text.startswith("Evidence"))
+    assert reason.bottom < legend.top - 1.0  # above the line over the legend
+
+
 def test_sections_of_a_page_follow_each_other_downwards(marks: list[Mark]) -> None:
     study = samples.study_analysis()
     pdf.render(build_content(study, app_version="1", now=samples.NOW), study)
