@@ -119,6 +119,7 @@ def _study_commands(commands: "Commands") -> None:  # type: ignore[valid-type]
     site.add_argument("--data", type=Path, required=True,
                       help="folder of the development pictures, with manifest.csv")  # fmt: skip
     site.add_argument("--out", type=Path, required=True, help="folder of the scenario")
+    site.add_argument("--package", type=Path, help="in place of the shipped model")
     _set(site)
     bench = _command(commands, "bench", "measure the speed of training on this machine")
     bench.add_argument("--config", help="what to measure; the recipe, small without a GPU, else")

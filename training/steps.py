@@ -234,10 +234,11 @@ def sweep(args: argparse.Namespace, events: Events) -> int:
 
 def site_scenario(args: argparse.Namespace, events: Events) -> int:
     """Measure what a site gains by retraining."""
-    from training.studies.site_scenario import run_site_scenario
+    from training.studies.site_scenario import FACTORY, run_site_scenario
 
     with table_shown(args):
-        run_site_scenario(data=args.data, out=args.out, words=args.words, events=events)
+        run_site_scenario(data=args.data, out=args.out, words=args.words, events=events,
+                          package=args.package or FACTORY)  # fmt: skip
     return 0
 
 
