@@ -53,7 +53,7 @@ def held_out_text(
         ("fold", f"{network}, held-out patients of fold {training['fold']}"),
         ("all_folds", "The method: {folds} of the run, each with its own network"),
     )
-    for name, title in titles:
+    for name, title in titles[: 1 if training["folds"] == 1 else None]:  # one fold is the method
         for kind, tables in held.get(name, {}).items():
             folds = "folds " + ", ".join(map(str, tables.get("folds", ())))
             view = VIEWS[tables.get("views", "single")]

@@ -51,6 +51,15 @@ def test_the_evidence_on_held_out_patients_is_shown() -> None:
     assert "on 6 B-scans of 6 held-out patients" in card
 
 
+def test_one_fold_is_not_repeated_as_the_method() -> None:
+    held = {"fold": {"unfiltered": {"bscan": table(40, 4, 0.85)}},
+            "all_folds": {"unfiltered": {"bscan": table(40, 4, 0.85), "folds": [0]}}}  # fmt: skip
+    values = manifest(held)
+    assert "### The method" in write_card(values)
+    values["training"]["folds"] = 1
+    assert "### The method" not in write_card(values)
+
+
 def test_a_demonstration_does_not_speak_of_a_site_and_its_remarks_are_limits() -> None:
     values = manifest({})
     assert "Research at the site that trained it" in write_card(values)
