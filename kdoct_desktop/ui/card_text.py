@@ -12,6 +12,7 @@ TAB = 16.0
 """Distance of tab stops in pixels."""
 
 _GAP = 16.0  # least room between two columns
+_SURE = 1.0  # how far from a tab stop a cell must end, since a font is drawn not quite as measured
 
 WidthOf = Callable[[str], float]
 """Pixels that a text takes in the font in which the card is shown."""
@@ -54,13 +55,17 @@ def _table(rows: list[list[str]], width_of: WidthOf) -> list[str]:
     for column in range(count):
         widest = max(row[column] for row in widths if column < len(row))
         stops.append(stops[-1] + ceil((widest + _GAP) / TAB))
-    return [_row(row, wide, stops) for row, wide in zip(rows, widths, strict=True)]
+    return [_row(row, wide, stops, width_of(" ")) for row, wide in zip(rows, widths, strict=True)]
 
 
-def _row(cells: list[str], widths: list[float], stops: list[int]) -> str:
+def _row(cells: list[str], widths: list[float], stops: list[int], space: float) -> str:
     parts = []
     for at, (cell, width) in enumerate(zip(cells, widths, strict=True)):
         parts.append(cell)
         if at + 1 < len(cells):
-            parts.append("\t" * (stops[at + 1] - floor((stops[at] * TAB + width) / TAB)))
+            end = stops[at] * TAB + width
+            if cell and abs((end + TAB / 2) % TAB - TAB / 2) < _SURE:
+                parts.append(" ")
+                end += space
+            parts.append("\t" * (stops[at + 1] - floor(end / TAB)))
     return "".join(parts)

@@ -124,7 +124,7 @@ class DistillTask:
     def share(self, network: nn.Module, inputs: Inputs, step: Step) -> tuple[Tensor, Tensor]:
         """See `Task`."""
         answer = network(inputs.pictures)  # the student sees OCT alone
-        logits = answer[0].float()
+        logits = (answer[0] if isinstance(answer, tuple) else answer).float()
         loss = logits.sum() * 0.0
         if self._soft is not None and self._distill.soft_weight:
             theirs = self._soft.logits(inputs)

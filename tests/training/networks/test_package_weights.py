@@ -58,7 +58,7 @@ def test_the_factory_model_gives_its_golden_outputs(
     assert weights.licence == "Apache-2.0"
     assert weights.name.startswith("kdoct-factory ")
     stated = open_package(FACTORY).manifest["training"]
-    assert (weights.split, weights.fold) == (stated["split_sha256"], -1)
+    assert (weights.split, weights.fold) == (stated["split_sha256"], stated["fold"])
 
 
 @pytest.mark.parametrize(("facts", "fold"), [({"fold": 3}, 3), ({}, -1), ({"fold": None}, -1)])
