@@ -1,7 +1,7 @@
 """Memory of tensors on a processor: kept by the process instead of given back after every use.
 
 glibc gives large blocks back to the system as soon as they are free, and each is then mapped and
-zeroed anew, page by page, in every layer of every step: on two cores a fifth of the time.
+zeroed anew, page by page, in every layer of every step.
 """
 
 import ctypes

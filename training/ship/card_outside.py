@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from training.measure.faithfulness import TOLERANCE_PX
+from training.measure.pointing_game import FIGURES
 from training.ship.card_tables import cell, class_rows, figure
 
-_POINTING = ("hit", "chance_hit", "centre_hit", "energy", "chance_energy", "centre_energy")
 _HEAD = "| set | B-scans | patients | hit | random hit | centre hit | energy | random | centre |"
-_MARGIN_PX = 15
 
 
 def evidence_text(held: Mapping[str, Any], outside: Mapping[str, Any]) -> str:
@@ -22,7 +22,7 @@ def evidence_text(held: Mapping[str, Any], outside: Mapping[str, Any]) -> str:
     sets |= {name: one["pointing"] for name, one in outside.get("sets", {}).items()}
     rows = [
         f"| {cell(name)} | {one['n']} | {one['patients']} | "
-        + " | ".join(figure(one[key]) for key in _POINTING) + " |"
+        + " | ".join(figure(one[key]) for key in FIGURES) + " |"
         for name, one in sets.items()
         if one["n"]
     ]  # fmt: skip
@@ -34,7 +34,7 @@ def evidence_text(held: Mapping[str, Any], outside: Mapping[str, Any]) -> str:
         lines += [
             "Evidence for the labelled disease against outlines of lesions, beside a random pixel "
             "and a prior on the centre of the picture. Hit: the strongest pixel lies in the lesion "
-            f"or within {_MARGIN_PX} pixels of it. Energy: share of the evidence in favour that "
+            f"or within {TOLERANCE_PX} pixels of it. Energy: share of the evidence in favour that "
             "lies inside.\n",
             _HEAD, "|---" * 9 + "|", *rows,
         ]  # fmt: skip
